@@ -1,0 +1,100 @@
+// A worker's receive buffers: two classes of fixed-size buffers in reserved address space, handed
+// out last-in first-out so that few of them stay hot. An idle connection holds none. One thread.
+//
+// Each buffer carries a link and a range, so that a queue of received data is an intrusive list
+// of buffers (see proxy/) and costs a connection two indices.
+#pragma once
+
+#include <cstdint>
+
+#include "base/assert.h"
+#include "base/reserved_array.h"
+#include "io/buffer_ref.h"
+
+namespace sluice::io {
+
+struct BufferClassSpec {
+  uint32_t bytes;  // of one buffer
+  uint32_t count;  // at most 32,768: the kernel's limit for a provided-buffer ring
+};
+
+class BufferPool {
+ public:
+  // What a holder of a buffer may write beside it.
+  struct Meta {
+    uint32_t next;    // BufferRef bits of the next buffer of a queue, or BufferRef::kNone
+    uint32_t offset;  // first unread byte
+    uint32_t length;  // unread bytes
+    uint32_t lent;    // 1 while outside the pool and its kernel ring; checked on return
+  };
+
+  BufferPool(BufferClassSpec small, BufferClassSpec large)
+      : classes_{{small}, {large}} {}
+
+  bool ok() const { return classes_[0].ok() && classes_[1].ok(); }
+
+  uint32_t buffer_bytes(BufferClass cls) const { return of(cls).spec.bytes; }
+  uint32_t capacity(BufferClass cls) const { return of(cls).spec.count; }
+  // Buffers that nobody holds and that lie in no kernel ring.
+  uint32_t free_count(BufferClass cls) const { return of(cls).free_count(); }
+  // Buffers handed to connections and not yet returned.
+  uint32_t lent_count(BufferClass cls) const { return of(cls).lent; }
+
+  uint8_t* data(BufferRef ref) {
+    Class& cls = of(ref.cls());
+    return cls.memory.data() + static_cast<size_t>(ref.index()) * cls.spec.bytes;
+  }
+  Meta& meta(BufferRef ref) { return of(ref.cls()).meta[ref.index()]; }
+
+  // Takes a free buffer for the kernel (a buffer ring) or for a receive; none when exhausted.
+  BufferRef take(BufferClass cls) {
+    Class& c = of(cls);
+    if (c.stack_depth > 0) return BufferRef(cls, c.stack[--c.stack_depth]);
+    if (c.touched < c.spec.count) return BufferRef(cls, c.touched++);
+    return BufferRef();
+  }
+  // Marks a taken buffer as lent to a connection, holding `length` bytes from its start.
+  void lend(BufferRef ref, uint32_t length) {
+    Class& c = of(ref.cls());
+    Meta& m = c.meta[ref.index()];
+    SLUICE_VERIFY(m.lent == 0 && length <= c.spec.bytes);
+    m = Meta{BufferRef::kNone, 0, length, 1};
+    c.lent++;
+  }
+  // A connection returns a lent buffer. The only way back into the pool for lent data.
+  void release(BufferRef ref) {
+    Class& c = of(ref.cls());
+    SLUICE_VERIFY(c.meta[ref.index()].lent == 1);
+    c.meta[ref.index()].lent = 0;
+    c.lent--;
+    give_back(ref);
+  }
+  // Returns a buffer that was taken but never lent.
+  void give_back(BufferRef ref) {
+    Class& c = of(ref.cls());
+    c.stack[c.stack_depth++] = ref.index();
+  }
+
+ private:
+  struct Class {
+    explicit Class(BufferClassSpec s)
+        : spec(s), memory(static_cast<size_t>(s.bytes) * s.count), meta(s.count), stack(s.count) {}
+    bool ok() const { return memory.ok() && meta.ok() && stack.ok(); }
+    uint32_t free_count() const { return stack_depth + (spec.count - touched); }
+
+    BufferClassSpec spec;
+    ReservedArray<uint8_t> memory;
+    ReservedArray<Meta> meta;
+    ReservedArray<uint32_t> stack;  // indices of free buffers, hottest on top
+    uint32_t stack_depth = 0;
+    uint32_t touched = 0;  // buffers ever taken; the rest has no page yet
+    uint32_t lent = 0;
+  };
+
+  Class& of(BufferClass cls) { return classes_[static_cast<unsigned>(cls)]; }
+  const Class& of(BufferClass cls) const { return classes_[static_cast<unsigned>(cls)]; }
+
+  Class classes_[2];
+};
+
+}  // namespace sluice::io
