@@ -27,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -95,6 +96,10 @@ class Engine {
   // A non-blocking close-on-exec pipe, enlarged towards `bytes` as far as the kernel allows.
   // Returns its capacity in bytes, or -errno.
   virtual int open_pipe(int fds[2], uint32_t bytes) = 0;
+  // Accepts one queued connection, non-blocking: a descriptor, -EAGAIN or another error.
+  virtual int accept_now(int /*fd*/) { return -EAGAIN; }
+  // Connections the kernel holds in a TCP listener's queue; closing it resets them.
+  virtual uint32_t pending_accepts(int /*fd*/) { return 0; }
   // Closes a descriptor that has never been given to an operation (pipes, refused connections).
   virtual void close_now(int fd) = 0;
 

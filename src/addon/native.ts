@@ -1,0 +1,42 @@
+// The verbs of the native addon. Data crosses by the shared region only; these are all the calls.
+
+// An opaque native object: one region and the workers over it.
+export type NativeFleet = object & { readonly __fleet: unique symbol };
+
+export interface NativeAddon {
+  // 16 hex digits; compared with `schemaHash` of src/shm/layout.gen.ts before anything else.
+  layoutHash(): string;
+  version(): string;
+  // Processors this process may run on (its affinity mask), ascending.
+  processors(): number[];
+  // Maps a region for `workers` workers and writes its header. The buffer is detached by `stop`.
+  open(workers: number): { readonly fleet: NativeFleet; readonly region: ArrayBuffer };
+  // Binds and listens. `family`: 1 IPv4, 2 IPv6, 3 Unix. `address`: 16 bytes, network order, IPv4 in
+  // the first four. For TCP the first socket is bound exclusively and `count - 1` SO_REUSEPORT
+  // siblings join it; Unix sockets ignore `count` and replace the file of a dead owner.
+  // Throws an Error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL, …) and `syscall`.
+  listen(
+    family: number,
+    address: Uint8Array,
+    port: number,
+    scope: number,
+    path: string,
+    count: number,
+    backlog: number,
+  ): { readonly descriptors: number[]; readonly port: number };
+  // Takes over listening sockets from another process: checks that each listens, makes it
+  // non-blocking and close-on-exec. Throws as `listen` does.
+  inherit(descriptors: number[]): { readonly family: number; readonly port: number };
+  // Closes descriptors that were never published. Published ones belong to the workers.
+  closeDescriptors(descriptors: number[]): void;
+  // Starts one thread per worker, pinned to `cpus[i]` (-1: not pinned). `engine`: 0 automatic,
+  // 1 io_uring, 2 epoll. Workers report through their `state`, `engine` and `engineError` words.
+  start(fleet: NativeFleet, engine: number, connectionsMax: number, cpus: number[]): void;
+  // Stores both words with release order and wakes every worker.
+  notify(fleet: NativeFleet, generation: number, liveSequence: number): void;
+  // Ends accepting on every listener (what is queued is still accepted).
+  drain(fleet: NativeFleet): void;
+  // Ends every connection, joins the workers within `boundMs`, detaches the region's buffer and
+  // unmaps it. Returns how many workers did not end in time (their memory is then left mapped).
+  stop(fleet: NativeFleet, boundMs: number): number;
+}
