@@ -20,8 +20,8 @@ class Prng {
 
   // A number in [0, bound), bound > 0, by multiplication (the bias is below 2^-32).
   constexpr uint32_t below(uint32_t bound) {
-    return static_cast<uint32_t>((static_cast<uint64_t>(static_cast<uint32_t>(next() >> 32)) *
-                                  bound) >> 32);
+    return static_cast<uint32_t>(
+        (static_cast<uint64_t>(static_cast<uint32_t>(next() >> 32)) * bound) >> 32);
   }
 
   // True once in `n` calls on average; never when n is 0.

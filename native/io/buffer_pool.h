@@ -29,7 +29,7 @@ class BufferPool {
   };
 
   BufferPool(BufferClassSpec small, BufferClassSpec large)
-      : classes_{{small}, {large}} {}
+      : classes_{Class(small), Class(large)} {}
 
   bool ok() const { return classes_[0].ok() && classes_[1].ok(); }
 
@@ -77,7 +77,7 @@ class BufferPool {
 
  private:
   struct Class {
-    explicit Class(BufferClassSpec s)
+    Class(BufferClassSpec s)  // NOLINT: made in place from its spec
         : spec(s), memory(static_cast<size_t>(s.bytes) * s.count), meta(s.count), stack(s.count) {}
     bool ok() const { return memory.ok() && meta.ok() && stack.ok(); }
     uint32_t free_count() const { return stack_depth + (spec.count - touched); }

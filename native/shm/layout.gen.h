@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0xeace44a1171a62a8ull;
+inline constexpr uint64_t kSchemaHash = 0xaab18ac9647aa40eull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -70,7 +70,7 @@ enum class AddressFamily : uint32_t {
   none = 0,
   ipv4 = 1,
   ipv6 = 2,
-  unix = 3,
+  unix_socket = 3,
 };
 
 enum class AdminState : uint32_t {

@@ -1,6 +1,6 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = 'eace44a1171a62a8';
+export const schemaHash = 'aab18ac9647aa40e';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 3149824;
@@ -351,7 +351,7 @@ export const AddressFamily = {
   none: 0,
   ipv4: 1,
   ipv6: 2,
-  unix: 3,
+  unix_socket: 3,
 } as const;
 export type AddressFamily = keyof typeof AddressFamily;
 

@@ -36,7 +36,7 @@ export const enums = {
   EngineFallback: ['none', 'refused_permission', 'not_supported', 'no_memory', 'probe_failed'],
   Mode: ['none', 'tcp'],
   Strategy: ['round_robin', 'least_connections', 'p2c'],
-  AddressFamily: ['none', 'ipv4', 'ipv6', 'unix'],
+  AddressFamily: ['none', 'ipv4', 'ipv6', 'unix_socket'],
   // Administrative state of a backend. `cut`: its remaining connections are ended at once.
   AdminState: ['up', 'drain', 'cut'],
   // Observed state; the low 8 bits of a backend's health word. Unknown takes traffic.

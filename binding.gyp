@@ -1,0 +1,58 @@
+# The native addon. Sources are listed by `tsx scripts/tidy.ts --fix-gyp`; `npm run check` fails when
+# the list and native/ differ. Consumers never build this: they load prebuilds/.
+#   -- -Dsanitize=address|thread   instruments the addon (preload the runtime into node)
+{
+  'variables': { 'sanitize%': '' },
+  'targets': [
+    {
+      'target_name': 'sluice',
+      'conditions': [
+        ['OS!="linux"', { 'type': 'none' }, {
+          'sources': [
+            # sources: begin
+            'native/balance/balancer.cc',
+            'native/proxy/bulk.cc',
+            'native/proxy/forward.cc',
+            'native/proxy/tunnels.cc',
+            'native/shm/region.cc',
+            'native/upstream/connector.cc',
+            'native/worker/acceptors.cc',
+            # sources: end
+          ],
+          'include_dirs': [
+            'native',
+            '<!(node -p "require(\'node-addon-api\').include_dir")',
+          ],
+          'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+            'SLUICE_VERSION="<!(node -p "require(\'./package.json\').version")"',
+          ],
+          # gyp's own choices (gnu++17, -O3) come from the headers of the running node.
+          'cflags!': ['-O3'],
+          'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-O3'],
+          'cflags': ['-O2', '-g', '-Wall', '-Wextra', '-Wno-missing-field-initializers'],
+          # Hidden visibility is a must: a symbol named like one that node exports would be bound to
+          # node's copy. The same holds for libstdc++, which is linked in and not exported.
+          'cflags_cc': [
+            '-std=c++20',
+            '-fvisibility=hidden',
+            '-fvisibility-inlines-hidden',
+            '-fno-exceptions',
+            '-fno-rtti',
+          ],
+          'conditions': [
+            ['sanitize==""', {
+              'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'],
+            }, {
+              'cflags': [
+                '-fsanitize=<(sanitize)',
+                '-fno-omit-frame-pointer',
+                '-DSLUICE_VERIFY_ENABLED',
+              ],
+              'ldflags': ['-fsanitize=<(sanitize)'],
+            }],
+          ],
+        }],
+      ],
+    },
+  ],
+}

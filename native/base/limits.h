@@ -1,0 +1,49 @@
+// Every limit of the data plane that is not part of the shared layout (those are in
+// src/shm/schema.ts). One comment per term.
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::limits {
+
+// Connections one worker can hold. Address space only: a slot's page is faulted in by first use.
+inline constexpr uint32_t kConnectionsPerWorkerMax = 131072;
+
+// Receive buffers of a worker. Small ones carry messages and heads, large ones bodies that are
+// copied. Reserved, not touched: 64 MiB and 16 MiB of address space.
+inline constexpr uint32_t kSmallBufferBytes = 4096;
+inline constexpr uint32_t kSmallBuffers = 16384;
+inline constexpr uint32_t kLargeBufferBytes = 256 * 1024;
+inline constexpr uint32_t kLargeBuffers = 64;
+
+// Bytes one direction of a connection may hold received but not yet sent.
+inline constexpr uint32_t kWindowBytes = 64 * 1024;
+inline constexpr uint32_t kLargeWindowBytes = 512 * 1024;
+// Below these shares of free small buffers a direction gets a smaller window.
+inline constexpr uint32_t kScarceDivisor = 2;     // less than 1/2 free: a quarter of the window
+inline constexpr uint32_t kExhaustedDivisor = 8;  // less than 1/8 free: one buffer
+
+// Pipes of a worker for splice, each as large as an unprivileged process may ask for.
+inline constexpr uint32_t kPipesMax = 64;
+inline constexpr uint32_t kPipeBytes = 1024 * 1024;
+
+// Completions handled in one turn of a worker.
+inline constexpr uint32_t kCompletionsPerTurn = 256;
+// A worker writes its heartbeat at least this often, also when idle.
+inline constexpr uint64_t kHeartbeatMs = 250;
+// How long a listener rests after the system had no descriptor or memory for an accept.
+inline constexpr uint64_t kAcceptRestMs = 100;
+// Other workers' loads are summed again when older than this.
+inline constexpr uint64_t kLoadRefreshNs = 2'000'000;
+
+// Further backends that may be tried after a failed connect.
+inline constexpr uint32_t kConnectRetriesMax = 2;
+
+// Submission queue of a worker's ring; the completion queue is four times as long.
+inline constexpr uint32_t kSubmissionEntries = 1024;
+
+static_assert(kSmallBuffers <= 32768 && kLargeBuffers <= 32768, "kernel limit of a buffer ring");
+static_assert(kWindowBytes >= 4 * kSmallBufferBytes);
+static_assert(kLargeWindowBytes >= kLargeBufferBytes);
+
+}  // namespace sluice::limits

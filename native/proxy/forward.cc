@@ -1,0 +1,227 @@
+// Copying bytes between a tunnel's sockets, with back-pressure by credit: a direction receives at
+// most a window more than it has sent, and is armed again when half of that is gone. Received
+// buffers are lent by the engine and come back in exactly two places: consume and drop_queue.
+#include <cerrno>
+
+#include "proxy/tunnels.h"
+
+namespace sluice::proxy {
+
+uint32_t Tunnels::window_bytes(const Direction& direction) const {
+  if (direction.large) return limits::kLargeWindowBytes;
+  const uint32_t lent = buffers_.lent_count(io::BufferClass::small);
+  const uint32_t capacity = buffers_.capacity(io::BufferClass::small);
+  if (lent > capacity - capacity / limits::kExhaustedDivisor) return limits::kSmallBufferBytes;
+  if (lent > capacity - capacity / limits::kScarceDivisor) return limits::kWindowBytes / 4;
+  return limits::kWindowBytes;
+}
+
+void Tunnels::arm(uint32_t index, Side side) {
+  Tunnel& tunnel = slab_[index];
+  Direction& direction = tunnel.from(side);
+  SLUICE_VERIFY(!direction.receiving && !direction.ended);
+  direction.receiving = true;
+  direction.armed_bytes = 0;
+  direction.armed_reports = 0;
+  tunnel.outstanding[io::index_of(side)]++;
+  engine_.recv(tunnel.fd(side), token(index, io::Op::recv, side),
+               direction.large ? io::BufferClass::large : io::BufferClass::small,
+               window_bytes(direction) - direction.queued_bytes);
+}
+
+void Tunnels::append(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
+  direction.queued_bytes += bytes;
+  if (direction.head == io::BufferRef::kNone) {
+    direction.head = buffer.bits();
+  } else {
+    buffers_.meta(io::BufferRef::from_bits(direction.tail)).next = buffer.bits();
+  }
+  direction.tail = buffer.bits();
+}
+
+// Takes `bytes` off the queue's front.
+void Tunnels::consume(Direction& direction, uint32_t bytes) {
+  SLUICE_ASSERT(bytes <= direction.queued_bytes);
+  direction.queued_bytes -= bytes;
+  while (bytes > 0) {
+    const io::BufferRef buffer = io::BufferRef::from_bits(direction.head);
+    io::BufferPool::Meta& meta = buffers_.meta(buffer);
+    if (bytes < meta.length) {
+      meta.offset += bytes;
+      meta.length -= bytes;
+      return;
+    }
+    bytes -= meta.length;
+    direction.head = meta.next;
+    buffers_.release(buffer);
+  }
+}
+
+void Tunnels::drop_queue(Direction& direction) {
+  if (direction.queued_bytes > 0) consume(direction, direction.queued_bytes);
+}
+
+void Tunnels::count_received(Tunnel& tunnel, Side side, uint32_t bytes) {
+  tunnel.last_activity_ms = now_ms();
+  if (side == kDownstream) {
+    shm::add<uint64_t>(listener_words(tunnel).received_bytes_total, bytes);
+    return;
+  }
+  auto& pool = pool_words(tunnel);
+  shm::add<uint64_t>(pool.from_backend_bytes_total, bytes);
+  shm::add<uint64_t>(block_.backend(tunnel.backend).received_bytes_total, bytes);
+  if (!tunnel.first_byte_seen) {
+    tunnel.first_byte_seen = true;
+    shm::record(pool.first_byte_time, pool.first_byte_time_sum,
+                (engine_.now_ns() - tunnel.opened_ns) / 1000);
+  }
+}
+
+void Tunnels::count_sent(Tunnel& tunnel, Side side, uint32_t bytes) {
+  tunnel.last_activity_ms = now_ms();
+  if (side == kDownstream) {
+    shm::add<uint64_t>(listener_words(tunnel).sent_bytes_total, bytes);
+    return;
+  }
+  shm::add<uint64_t>(pool_words(tunnel).to_backend_bytes_total, bytes);
+  shm::add<uint64_t>(block_.backend(tunnel.backend).sent_bytes_total, bytes);
+}
+
+void Tunnels::received(uint32_t index, Side side, const io::Completion& completion) {
+  Tunnel& tunnel = slab_[index];
+  Direction& direction = tunnel.from(side);
+  if (!completion.more) {
+    direction.receiving = false;
+    tunnel.outstanding[io::index_of(side)]--;
+  }
+  if (tunnel.state == Tunnel::State::closing) {
+    if (!completion.buffer.is_none()) buffers_.release(completion.buffer);
+    return free_if_quiet(index);
+  }
+  if (completion.result == 0) return ended(index, side);
+  if (completion.result < 0) {
+    direction.ended = true;
+    return socket_failed(index, side);
+  }
+
+  const uint32_t bytes = static_cast<uint32_t>(completion.result);
+  count_received(tunnel, side, bytes);
+  if (direction.broken) {
+    buffers_.release(completion.buffer);
+    return;
+  }
+  direction.armed_bytes += bytes;
+  direction.armed_reports++;
+  append(direction, completion.buffer, bytes);
+  if (!completion.more) choose_path(index, side);
+  if (!direction.sending) send_queue(index, side);
+  if (!direction.receiving && !direction.splice_wanted &&
+      direction.queued_bytes <= window_bytes(direction) / 2) {
+    arm(index, side);
+  }
+}
+
+// Starts sending what was received from `side`: one buffer, or several as a vector.
+void Tunnels::send_queue(uint32_t index, Side side) {
+  Tunnel& tunnel = slab_[index];
+  Direction& direction = tunnel.from(side);
+  SLUICE_VERIFY(!direction.sending && direction.head != io::BufferRef::kNone);
+  const Side to = io::other(side);
+  direction.sending = true;
+  tunnel.outstanding[io::index_of(to)]++;
+  const io::Token name = token(index, io::Op::send, to);
+  io::BufferRef buffer = io::BufferRef::from_bits(direction.head);
+  const io::BufferPool::Meta& first = buffers_.meta(buffer);
+  if (first.next == io::BufferRef::kNone) {
+    return engine_.send(tunnel.fd(to), name, buffers_.data(buffer) + first.offset, first.length);
+  }
+  iovec vectors[io::kSendVectorsMax];
+  uint32_t count = 0;
+  while (!buffer.is_none() && count < io::kSendVectorsMax) {
+    const io::BufferPool::Meta& meta = buffers_.meta(buffer);
+    vectors[count++] = iovec{buffers_.data(buffer) + meta.offset, meta.length};
+    buffer = io::BufferRef::from_bits(meta.next);
+  }
+  engine_.sendv(tunnel.fd(to), name, vectors, count);
+}
+
+// `side` is the socket that was written to.
+void Tunnels::sent(uint32_t index, Side side, int result) {
+  Tunnel& tunnel = slab_[index];
+  const Side source = io::other(side);
+  Direction& direction = tunnel.from(source);
+  direction.sending = false;
+  tunnel.outstanding[io::index_of(side)]--;
+  if (tunnel.state == Tunnel::State::closing) return free_if_quiet(index);
+  if (result < 0) return socket_failed(index, side);
+  count_sent(tunnel, side, static_cast<uint32_t>(result));
+  consume(direction, static_cast<uint32_t>(result));
+  if (direction.broken) drop_queue(direction);
+  if (direction.queued_bytes > 0) {
+    send_queue(index, source);
+  } else if (direction.ended || direction.splice_wanted) {
+    return drained(index, source);
+  }
+  if (!direction.receiving && !direction.ended && !direction.splice_wanted && !direction.broken &&
+      direction.queued_bytes <= window_bytes(direction) / 2) {
+    arm(index, source);
+  }
+}
+
+// End of stream was read from `side`.
+void Tunnels::ended(uint32_t index, Side side) {
+  Direction& direction = slab_[index].from(side);
+  direction.ended = true;
+  direction.splice_wanted = false;
+  if (!direction.sending && direction.queued_bytes == 0) drained(index, side);
+}
+
+bool Tunnels::is_done(const Direction& direction) const {
+  return direction.ended && !direction.sending && direction.queued_bytes == 0 &&
+         direction.pipe_bytes == 0;
+}
+
+// Everything received from `side` has been sent.
+void Tunnels::drained(uint32_t index, Side side) {
+  Tunnel& tunnel = slab_[index];
+  Direction& direction = tunnel.from(side);
+  const Side to = io::other(side);
+  if (direction.ended) {
+    if (direction.reset_after) {
+      engine_.reset_on_close(tunnel.fd(to));
+      return finish(index);
+    }
+    if (is_done(tunnel.from(to))) return finish(index);
+    if (!direction.fin_sent && !direction.broken) {
+      direction.fin_sent = true;
+      engine_.shutdown_write(tunnel.fd(to));
+    }
+    return;
+  }
+  if (direction.splice_wanted) begin_splice(index, side);
+}
+
+// A receive from or a send to `side` failed: that peer is gone. What it had sent before still goes
+// to the other side, which is then reset as well.
+void Tunnels::socket_failed(uint32_t index, Side side) {
+  Tunnel& tunnel = slab_[index];
+  Direction& from = tunnel.from(side);
+  Direction& to = tunnel.from(io::other(side));
+  if (!to.broken) {
+    auto& words = pool_words(tunnel);
+    shm::add<uint64_t>(side == kDownstream ? words.client_reset_total : words.backend_reset_total,
+                       1);
+    if (side == kUpstream) shm::add<uint64_t>(block_.backend(tunnel.backend).reset_total, 1);
+  }
+  to.broken = true;
+  from.reset_after = true;
+  if (!to.sending) drop_queue(to);
+  // While bytes of its own are under way, its receive will report what is left and then the end.
+  const bool quiet = !from.sending && from.queued_bytes == 0 && from.pipe_bytes == 0;
+  if (!from.ended && (from.receiving || !quiet)) return;
+  from.ended = true;
+  from.splice_wanted = false;
+  if (quiet) drained(index, side);
+}
+
+}  // namespace sluice::proxy

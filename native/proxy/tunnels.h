@@ -1,0 +1,140 @@
+// The behaviour of all tunnels of one worker: connecting, forwarding, timing out, closing.
+// tunnels.cc holds a tunnel's life, forward.cc the copying of bytes, bulk.cc the splicing.
+#pragma once
+
+#include <cstdint>
+
+#include "base/limits.h"
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "io/engine.h"
+#include "proxy/pipe_pool.h"
+#include "proxy/tunnel.h"
+#include "shm/snapshot.h"
+#include "shm/worker_block.h"
+#include "upstream/connector.h"
+
+namespace sluice::proxy {
+
+// Where a worker keeps count of who still uses which configuration.
+class SnapshotHolder {
+ public:
+  virtual ~SnapshotHolder() = default;
+  virtual uint8_t hold_current() = 0;  // returns the slot
+  virtual shm::SnapshotView held(uint8_t slot) const = 0;
+  virtual void let_go(uint8_t slot) = 0;
+};
+
+struct TunnelOptions {
+  uint32_t connections_max;
+  // Off in tests and measurements that compare the two ways of moving bulk.
+  bool splice = true;
+};
+
+class Tunnels {
+ public:
+  // The wheel's nodes [0, connections_max) belong to the tunnels.
+  Tunnels(io::Engine& engine, TimerWheel& wheel, upstream::Connector& connector,
+          shm::WorkerBlock& block, SnapshotHolder& holder, const TunnelOptions& options);
+
+  bool ok() const { return slab_.ok() && backend_lists_.ok() && sink_.ok(); }
+  uint32_t count() const { return slab_.used(); }
+
+  void adopt(shm::SnapshotView snapshot) { snapshot_ = snapshot; }
+
+  // Takes over an accepted socket of a listener and balances it to one of the route's pool.
+  void open(int client_fd, uint32_t listener, uint32_t incarnation);
+
+  // Handles a completion of one of the tunnels' operations.
+  void complete(const io::Completion& completion, io::Token token);
+
+  // The timer of tunnel `index` fired.
+  void expire(uint32_t index);
+
+  // Ends every connection on a backend: its drain has run out or it is removed.
+  void cut(uint32_t backend);
+  void cut_all();
+
+  uint64_t stale_completions() const { return stale_completions_; }
+  const PipePool& pipes() const { return pipes_; }
+
+ private:
+  using Side = io::Side;
+  static constexpr Side kDownstream = Side::downstream;
+  static constexpr Side kUpstream = Side::upstream;
+
+  uint64_t now_ms() const { return engine_.now_ns() / 1'000'000; }
+  io::Token token(uint32_t index, io::Op op, Side side) const {
+    return io::Token{op, side, slab_.generation(index), index};
+  }
+
+  // The pool's counters, or a sink when the slot has gone to another pool since.
+  shm::WorkerPool& pool_words(const Tunnel& tunnel) {
+    shm::WorkerPool& words = block_.pool(tunnel.pool);
+    const uint32_t incarnation = words.incarnation.load(std::memory_order_relaxed);
+    return incarnation == tunnel.pool_incarnation ? words : sink_[0];
+  }
+  // The pool as it was published when the connection came.
+  const shm::SnapshotPool& held_pool(const Tunnel& tunnel) const {
+    return holder_.held(tunnel.snapshot_slot).pool(tunnel.pool);
+  }
+  shm::WorkerListener& listener_words(const Tunnel& tunnel) {
+    shm::WorkerListener& words = block_.listener(tunnel.listener);
+    const uint32_t incarnation = words.incarnation.load(std::memory_order_relaxed);
+    return incarnation == tunnel.listener_incarnation ? words : listener_sink_;
+  }
+
+  // tunnels.cc: a tunnel's life
+  void begin_connect(uint32_t index);
+  void connected(uint32_t index, int result);
+  void connect_failed(uint32_t index, int error);
+  void opened(uint32_t index);
+  void leave_backend(uint32_t index);
+  void let_go_of_snapshot(Tunnel& tunnel);
+  void finish(uint32_t index);
+  void free_if_quiet(uint32_t index);
+  void expire_open(uint32_t index);
+  void join_backend_list(uint32_t index, uint32_t backend);
+  void leave_backend_list(uint32_t index);
+
+  // forward.cc: bytes
+  void received(uint32_t index, Side side, const io::Completion& completion);
+  void sent(uint32_t index, Side side, int result);
+  void arm(uint32_t index, Side side);
+  void send_queue(uint32_t index, Side side);
+  void append(Direction& direction, io::BufferRef buffer, uint32_t bytes);
+  void consume(Direction& direction, uint32_t bytes);
+  void drop_queue(Direction& direction);
+  void ended(uint32_t index, Side side);
+  void drained(uint32_t index, Side side);
+  void socket_failed(uint32_t index, Side side);
+  bool is_done(const Direction& direction) const;
+  uint32_t window_bytes(const Direction& direction) const;
+  void count_received(Tunnel& tunnel, Side side, uint32_t bytes);
+  void count_sent(Tunnel& tunnel, Side side, uint32_t bytes);
+
+  // bulk.cc: large transfers
+  void choose_path(uint32_t index, Side side);
+  void begin_splice(uint32_t index, Side side);
+  void spliced_in(uint32_t index, Side side, int result);
+  void spliced_out(uint32_t index, Side side, int result);
+  void splice_more(uint32_t index, Side side);
+  void leave_splice(Direction& direction);
+
+  io::Engine& engine_;
+  io::BufferPool& buffers_;
+  TimerWheel& wheel_;
+  upstream::Connector& connector_;
+  shm::WorkerBlock& block_;
+  SnapshotHolder& holder_;
+  TunnelOptions options_;
+  shm::SnapshotView snapshot_;
+  PipePool pipes_;
+  Slab<Tunnel> slab_;
+  ReservedArray<uint32_t> backend_lists_;  // per backend slot: first tunnel index + 1
+  ReservedArray<shm::WorkerPool> sink_{1};
+  shm::WorkerListener listener_sink_{};
+  uint64_t stale_completions_ = 0;
+};
+
+}  // namespace sluice::proxy

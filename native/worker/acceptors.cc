@@ -1,0 +1,257 @@
+#include "worker/acceptors.h"
+
+#include <cerrno>
+
+#include "base/limits.h"
+
+namespace sluice::worker {
+namespace {
+
+// A socket on its way to another worker: descriptor | listener slot | low bits of its incarnation.
+constexpr uint64_t encode_mail(int fd, uint32_t listener, uint32_t incarnation) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(fd)) |
+         static_cast<uint64_t>(listener & 0xffff) << 32 |
+         static_cast<uint64_t>(incarnation & 0xffff) << 48;
+}
+
+}  // namespace
+
+Acceptors::Acceptors(io::Engine& engine, proxy::Tunnels& tunnels, shm::WorkerBlock& block,
+                     const Mailboxes& mailboxes, bool hand_off, uint64_t seed)
+    : engine_(engine),
+      tunnels_(tunnels),
+      block_(block),
+      mailboxes_(mailboxes),
+      hand_off_(hand_off),
+      prng_(seed),
+      slab_(shm::kDescriptorsMax) {}
+
+bool Acceptors::is_wanted(const Acceptor& acceptor, shm::SnapshotView snapshot) {
+  const shm::SnapshotListener& entry = snapshot.listener(acceptor.listener);
+  if (entry.mode == 0 || entry.incarnation != acceptor.incarnation) return false;
+  for (uint32_t i = 0; i < entry.descriptor_count; i++) {
+    if (snapshot.descriptor(entry.descriptor_first + i) == acceptor.fd) return true;
+  }
+  return false;
+}
+
+bool Acceptors::has(int fd, uint32_t listener, uint32_t incarnation) {
+  for (uint32_t index = 0; index < slab_.touched(); index++) {
+    if (!slab_.is_live(index)) continue;
+    const Acceptor& acceptor = slab_[index];
+    if (!acceptor.ending && acceptor.fd == fd && acceptor.listener == listener &&
+        acceptor.incarnation == incarnation) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool Acceptors::prepare(shm::SnapshotView next) {
+  if (snapshot_.is_none() || snapshot_.head().listeners_version == next.head().listeners_version) {
+    return is_settled();
+  }
+  for (uint32_t index = 0; index < slab_.touched(); index++) {
+    if (slab_.is_live(index) && !slab_[index].ending && !is_wanted(slab_[index], next)) end(index);
+  }
+  return is_settled();
+}
+
+void Acceptors::adopt(shm::SnapshotView snapshot) {
+  const bool same = !snapshot_.is_none() &&
+                    snapshot_.head().listeners_version == snapshot.head().listeners_version;
+  snapshot_ = snapshot;
+  if (same) return;
+  for (uint32_t slot = 0; slot < snapshot.head().listeners_high; slot++) {
+    const shm::SnapshotListener& entry = snapshot.listener(slot);
+    if (entry.mode == 0) continue;
+    for (uint32_t i = block_.index(); i < entry.descriptor_count; i += block_.workers()) {
+      const int fd = snapshot.descriptor(entry.descriptor_first + i);
+      if (!has(fd, slot, entry.incarnation)) add(fd, slot, entry.incarnation);
+    }
+  }
+}
+
+void Acceptors::add(int fd, uint32_t listener, uint32_t incarnation) {
+  const uint32_t index = slab_.take();
+  SLUICE_ASSERT(index != Slab<Acceptor>::kNone);  // as many as the layout has descriptors
+  Acceptor& acceptor = slab_[index];
+  acceptor.fd = fd;
+  acceptor.listener = listener;
+  acceptor.incarnation = incarnation;
+  arm(index);
+}
+
+void Acceptors::arm(uint32_t index) {
+  Acceptor& acceptor = slab_[index];
+  acceptor.armed = true;
+  engine_.accept(acceptor.fd,
+                 io::Token{io::Op::accept, io::Side::downstream, slab_.generation(index), index});
+}
+
+void Acceptors::rest(uint32_t index) {
+  slab_[index].resting = true;
+  resting_++;
+  rested_at_ms_ = engine_.now_ns() / 1'000'000 + limits::kAcceptRestMs;
+}
+
+void Acceptors::rearm_rested() {
+  if (resting_ == 0 || engine_.now_ns() / 1'000'000 < rested_at_ms_) return;
+  for (uint32_t index = 0; index < slab_.touched(); index++) {
+    if (!slab_.is_live(index) || !slab_[index].resting) continue;
+    slab_[index].resting = false;
+    arm(index);
+  }
+  resting_ = 0;
+}
+
+void Acceptors::end_all() {
+  for (uint32_t index = 0; index < slab_.touched(); index++) {
+    if (slab_.is_live(index) && !slab_[index].ending) end(index);
+  }
+}
+
+void Acceptors::end(uint32_t index) {
+  Acceptor& acceptor = slab_[index];
+  acceptor.ending = true;
+  ending_++;
+  if (acceptor.resting) {
+    acceptor.resting = false;
+    resting_--;
+  }
+  if (acceptor.armed) return engine_.cancel(acceptor.fd);
+  close(index);
+}
+
+// The accept is over: what the kernel still queues is taken, the rest it resets is counted.
+void Acceptors::close(uint32_t index) {
+  const Acceptor acceptor = slab_[index];
+  int fd;
+  while ((fd = engine_.accept_now(acceptor.fd)) >= 0) {
+    shm::add<uint64_t>(block_.words().accepted_total, 1);
+    tunnels_.open(fd, acceptor.listener, acceptor.incarnation);
+  }
+  if (fd != -EAGAIN) count_error(fd);
+  shm::add<uint64_t>(block_.words().reset_at_stop_total, engine_.pending_accepts(acceptor.fd));
+  engine_.close(acceptor.fd);
+  slab_.free(index);
+  ending_--;
+}
+
+void Acceptors::count_error(int error) {
+  auto& words = block_.words();
+  switch (error) {
+    case -EMFILE:
+    case -ENFILE:
+      return shm::add<uint64_t>(words.accept_errors_descriptors, 1);
+    case -ENOMEM:
+    case -ENOBUFS:
+      return shm::add<uint64_t>(words.accept_errors_memory, 1);
+    default:
+      return shm::add<uint64_t>(words.accept_errors_other, 1);
+  }
+}
+
+void Acceptors::complete(const io::Completion& completion, io::Token token) {
+  if (!slab_.is_current(token.slot, token.generation)) {
+    if (completion.result >= 0) engine_.close_now(completion.result);
+    return;
+  }
+  Acceptor& acceptor = slab_[token.slot];
+  if (!completion.more) acceptor.armed = false;
+  if (completion.result >= 0) {
+    accepted(completion.result, acceptor.listener, acceptor.incarnation);
+  } else if (completion.result != -ECANCELED) {
+    count_error(completion.result);
+  }
+  if (acceptor.armed) return;
+  if (acceptor.ending) return close(token.slot);
+  const bool exhausted = completion.result == -EMFILE || completion.result == -ENFILE ||
+                         completion.result == -ENOMEM || completion.result == -ENOBUFS;
+  // An unknown error may be permanent: it must not spin either.
+  if (exhausted || (completion.result < 0 && completion.result != -ECONNABORTED)) {
+    return rest(token.slot);
+  }
+  arm(token.slot);
+}
+
+void Acceptors::accepted(int fd, uint32_t listener, uint32_t incarnation) {
+  shm::add<uint64_t>(block_.words().accepted_total, 1);
+  if (over_limit(listener)) {
+    engine_.close_now(fd);
+    return;
+  }
+  if (hand_off_ && block_.workers() > 1 && hand_over(fd, listener, incarnation)) return;
+  tunnels_.open(fd, listener, incarnation);
+}
+
+void Acceptors::receive(uint64_t value) {
+  const int fd = static_cast<int>(static_cast<uint32_t>(value));
+  const uint32_t listener = static_cast<uint32_t>(value >> 32) & 0xffff;
+  const uint32_t incarnation = static_cast<uint32_t>(value >> 48);
+  shm::add<uint64_t>(block_.words().received_total, 1);
+  if (snapshot_.is_none() || (snapshot_.listener(listener).incarnation & 0xffff) != incarnation) {
+    engine_.close_now(fd);
+    return;
+  }
+  tunnels_.open(fd, listener, snapshot_.listener(listener).incarnation);
+}
+
+void Acceptors::refresh_loads() {
+  if (loads_read_ns_ != 0 && engine_.now_ns() - loads_read_ns_ < limits::kLoadRefreshNs) {
+    // The own count is always exact.
+    total_ += tunnels_.count() - loads_[block_.index()];
+    loads_[block_.index()] = tunnels_.count();
+    return;
+  }
+  loads_read_ns_ = engine_.now_ns();
+  total_ = 0;
+  for (uint32_t worker = 0; worker < block_.workers(); worker++) {
+    loads_[worker] = block_.words_of(worker).connections.load(std::memory_order_relaxed);
+    total_ += loads_[worker];
+  }
+}
+
+bool Acceptors::over_limit(uint32_t listener) {
+  refresh_loads();
+  const uint32_t all = snapshot_.head().max_connections;
+  if (all != 0 && total_ >= all) {
+    shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
+    return true;
+  }
+  const shm::SnapshotListener& entry = snapshot_.listener(listener);
+  if (entry.max_connections == 0) return false;
+  uint32_t open = 0;
+  for (uint32_t worker = 0; worker < block_.workers(); worker++) {
+    open += block_.listener_connections_of(worker, listener, entry.incarnation);
+  }
+  if (open < entry.max_connections) return false;
+  auto& words = block_.listener(listener);
+  shm::WorkerBlock::claim(words, entry.incarnation);
+  shm::add<uint64_t>(words.rejected_total, 1);
+  return true;
+}
+
+// Power of two choices after the accept: a worker clearly above the mean gives the socket to the
+// less loaded of two others.
+bool Acceptors::hand_over(int fd, uint32_t listener, uint32_t incarnation) {
+  const uint32_t workers = block_.workers();
+  const uint32_t own = block_.index();
+  const uint64_t load = loads_[own] + 1;  // with this connection
+  const bool above = load * workers * 20 > uint64_t{total_} * 21 &&
+                     load * workers > uint64_t{total_} + 2 * uint64_t{workers};
+  if (!above) return false;
+  const auto draw = [&] { return (own + 1 + prng_.below(workers - 1)) % workers; };
+  const uint32_t first = draw();
+  const uint32_t second = draw();
+  const uint32_t target = loads_[second] < loads_[first] ? second : first;
+  if (loads_[target] + 1 >= load) return false;
+  io::Engine* engine = mailboxes_.engine_of(target);
+  if (engine == nullptr || !engine->post(own, encode_mail(fd, listener, incarnation))) return false;
+  loads_[target]++;
+  total_++;
+  shm::add<uint64_t>(block_.words().handed_off_total, 1);
+  return true;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,89 @@
+// A worker's listening sockets: arms accepts, rests a listener when the system is out of
+// descriptors, shares accepted sockets out by power of two choices, and ends a listener in order:
+// cancel the accept, take what is queued, close.
+#pragma once
+
+#include <cstdint>
+
+#include "base/prng.h"
+#include "base/slab.h"
+#include "io/engine.h"
+#include "proxy/tunnels.h"
+#include "shm/snapshot.h"
+#include "shm/worker_block.h"
+
+namespace sluice::worker {
+
+// The engines of the fleet, by worker; null until a worker has made its own. Read by all workers.
+class Mailboxes {
+ public:
+  virtual ~Mailboxes() = default;
+  virtual io::Engine* engine_of(uint32_t worker) const = 0;
+};
+
+class Acceptors {
+ public:
+  Acceptors(io::Engine& engine, proxy::Tunnels& tunnels, shm::WorkerBlock& block,
+            const Mailboxes& mailboxes, bool hand_off, uint64_t seed);
+
+  bool ok() const { return slab_.ok(); }
+
+  // Ends the listeners that `next` does not have; what they queue is still served by the snapshot
+  // in use. True when none is on its way out any more and `next` may be adopted.
+  bool prepare(shm::SnapshotView next);
+  // Starts the listeners that the snapshot adds.
+  void adopt(shm::SnapshotView snapshot);
+  // Ends all of them.
+  void end_all();
+  // No listener is on its way out.
+  bool is_settled() const { return ending_ == 0; }
+
+  void complete(const io::Completion& completion, io::Token token);
+  // Another worker handed a socket over.
+  void receive(uint64_t value);
+  // Arms listeners that have rested long enough. Call it each turn; cheap when none rests.
+  void rearm_rested();
+  // When a resting listener is to be armed again (monotonic ms), or UINT64_MAX.
+  uint64_t next_rearm_ms() const { return resting_ > 0 ? rested_at_ms_ : UINT64_MAX; }
+
+ private:
+  struct Acceptor {
+    int fd = -1;
+    uint32_t listener = 0;
+    uint32_t incarnation = 0;
+    bool armed = false;
+    bool resting = false;
+    bool ending = false;
+  };
+
+  void add(int fd, uint32_t listener, uint32_t incarnation);
+  void arm(uint32_t index);
+  void rest(uint32_t index);
+  void end(uint32_t index);
+  void close(uint32_t index);
+  void accepted(int fd, uint32_t listener, uint32_t incarnation);
+  void count_error(int error);
+  static bool is_wanted(const Acceptor& acceptor, shm::SnapshotView snapshot);
+  bool has(int fd, uint32_t listener, uint32_t incarnation);
+  bool over_limit(uint32_t listener);
+  void refresh_loads();
+  bool hand_over(int fd, uint32_t listener, uint32_t incarnation);
+
+  io::Engine& engine_;
+  proxy::Tunnels& tunnels_;
+  shm::WorkerBlock& block_;
+  const Mailboxes& mailboxes_;
+  const bool hand_off_;
+  Prng prng_;
+  shm::SnapshotView snapshot_;
+  Slab<Acceptor> slab_;
+  uint32_t ending_ = 0;
+  uint32_t resting_ = 0;
+  uint64_t rested_at_ms_ = 0;
+  // Connections of all workers at the last look, and what this one has handed over since.
+  uint64_t loads_read_ns_ = 0;
+  uint32_t total_ = 0;
+  uint32_t loads_[shm::kWorkersMax] = {};
+};
+
+}  // namespace sluice::worker

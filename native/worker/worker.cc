@@ -1,0 +1,163 @@
+#include "worker/worker.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr uint32_t kSlotBits = 3;
+static_assert(shm::kSnapshotSlots == 1u << kSlotBits);
+
+constexpr uint32_t slot_of(uint32_t generation) {
+  return generation & (shm::kSnapshotSlots - 1);
+}
+
+}  // namespace
+
+Worker::Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& mailboxes,
+               const WorkerOptions& options)
+    : region_(region),
+      engine_(engine),
+      block_(region, options.index),
+      options_(options),
+      wheel_(options.connections_max, engine.clock_ns() / 1'000'000),
+      balancer_(region, block_, options.seed),
+      connector_(engine, balancer_, block_),
+      tunnels_(engine, wheel_, connector_, block_, *this,
+               proxy::TunnelOptions{options.connections_max, options.splice}),
+      acceptors_(engine, tunnels_, block_, mailboxes, options.hand_off, options.seed ^ 1),
+      pool_epochs_(shm::kPoolsMax) {}
+
+bool Worker::ok() const {
+  return wheel_.ok() && balancer_.ok() && tunnels_.ok() && acceptors_.ok() && pool_epochs_.ok();
+}
+
+bool Worker::turn() {
+  const size_t count = engine_.wait(deadline_ns(), completions_, limits::kCompletionsPerTurn);
+  for (size_t i = 0; i < count; i++) dispatch(completions_[i]);
+  wheel_.advance(engine_.now_ns() / 1'000'000, [this](uint32_t index) { tunnels_.expire(index); });
+  acceptors_.rearm_rested();
+  adopt_published();
+  adopt_live();
+  follow_phase();
+  report();
+  return !(stopping_ && acceptors_.is_settled() && tunnels_.count() == 0);
+}
+
+uint64_t Worker::deadline_ns() const {
+  uint64_t deadline_ms = engine_.now_ns() / 1'000'000 + limits::kHeartbeatMs;
+  if (wheel_.next_event_ms() < deadline_ms) deadline_ms = wheel_.next_event_ms();
+  if (acceptors_.next_rearm_ms() < deadline_ms) deadline_ms = acceptors_.next_rearm_ms();
+  return deadline_ms * 1'000'000;
+}
+
+void Worker::dispatch(const io::Completion& completion) {
+  const io::Token token = io::Token::decode(completion.token);
+  switch (token.op) {
+    case io::Op::recv:
+    case io::Op::send:
+    case io::Op::connect:
+    case io::Op::splice_in:
+    case io::Op::splice_out:
+      return tunnels_.complete(completion, token);
+    case io::Op::accept:
+      return acceptors_.complete(completion, token);
+    case io::Op::mail:
+      return acceptors_.receive(completion.value);
+    case io::Op::none:
+    case io::Op::poll:
+      break;
+  }
+  SLUICE_ASSERT(!"no room of this worker starts such an operation");
+}
+
+// One acquire load decides. Listeners that go are ended first, so that what they have queued is
+// still served by the configuration it came for; the rest is a change of pointers.
+void Worker::adopt_published() {
+  const uint32_t generation = region_.control().generation.load(std::memory_order_acquire);
+  if (generation == adopted_ || stopping_) return;
+  const shm::SnapshotView snapshot(region_.snapshot_slot(slot_of(generation)));
+  if (!acceptors_.prepare(snapshot)) return;
+  balancer_.adopt(snapshot);
+  connector_.adopt(snapshot);
+  tunnels_.adopt(snapshot);
+  if (!accepting_ended_) acceptors_.adopt(snapshot);
+  adopted_ = generation;
+  block_.words().adopted.store(generation, std::memory_order_release);
+}
+
+void Worker::adopt_live() {
+  const uint32_t sequence = region_.control().live_sequence.load(std::memory_order_acquire);
+  if (sequence == live_adopted_ || adopted_ == 0) return;
+  const shm::SnapshotView snapshot(region_.snapshot_slot(slot_of(adopted_)));
+  for (uint32_t pool = 0; pool < snapshot.head().pools_high; pool++) {
+    const uint32_t epoch = region_.pool_live()[pool].epoch.load(std::memory_order_acquire);
+    if (pool_epochs_[pool] == epoch) continue;
+    pool_epochs_[pool] = epoch;
+    const shm::SnapshotPool& entry = snapshot.pool(pool);
+    for (uint32_t i = 0; i < entry.member_count; i++) {
+      const uint32_t backend = snapshot.member(entry.member_first + i);
+      const uint32_t admin = region_.backend_live()[backend].admin.load(std::memory_order_relaxed);
+      if (admin == static_cast<uint32_t>(shm::AdminState::cut)) tunnels_.cut(backend);
+    }
+  }
+  live_adopted_ = sequence;
+  block_.words().live_adopted.store(sequence, std::memory_order_release);
+}
+
+void Worker::follow_phase() {
+  const auto phase =
+      static_cast<shm::Phase>(region_.control().phase.load(std::memory_order_acquire));
+  if (phase != shm::Phase::draining && phase != shm::Phase::stopping) return;
+  if (!accepting_ended_) {
+    accepting_ended_ = true;
+    acceptors_.end_all();
+  }
+  if (acceptors_.is_settled()) {
+    block_.words().state.store(static_cast<uint32_t>(shm::WorkerState::draining),
+                               std::memory_order_relaxed);
+  }
+  if (phase == shm::Phase::stopping && acceptors_.is_settled()) {
+    stopping_ = true;
+    tunnels_.cut_all();
+  }
+}
+
+void Worker::report() {
+  auto& words = block_.words();
+  const auto put = [](auto& word, auto value) {
+    word.store(static_cast<std::remove_reference_t<decltype(word.load())>>(value),
+               std::memory_order_relaxed);
+  };
+  put(words.heartbeat, engine_.now_ns());
+  shm::add<uint64_t>(words.turns_total, 1);
+  put(words.buffers_lent_small, engine_.buffers().lent_count(io::BufferClass::small));
+  put(words.buffers_lent_large, engine_.buffers().lent_count(io::BufferClass::large));
+  put(words.pipes_lent, tunnels_.pipes().lent());
+  put(words.pipes_refused_total, tunnels_.pipes().refused());
+  put(words.stale_completions_total, tunnels_.stale_completions());
+  const io::EngineCounters& engine = engine_.counters();
+  put(words.engine_waits, engine.waits);
+  put(words.engine_completions, engine.completions);
+  put(words.engine_buffers_exhausted, engine.buffers_exhausted);
+  put(words.engine_cq_overflows, engine.cq_overflows);
+  put(words.engine_sq_full, engine.sq_full);
+  put(words.engine_rearmed, engine.rearmed);
+  put(words.engine_no_memory, engine.no_memory);
+  put(words.engine_mail_full, engine.mail_full);
+  put(words.engine_spliced_bytes, engine.spliced_bytes);
+}
+
+uint8_t Worker::hold_current() {
+  const uint32_t slot = slot_of(adopted_);
+  shm::add(block_.words().snapshot_refs[slot], 1u);
+  return static_cast<uint8_t>(slot);
+}
+
+shm::SnapshotView Worker::held(uint8_t slot) const {
+  return shm::SnapshotView(region_.snapshot_slot(slot));
+}
+
+void Worker::let_go(uint8_t slot) {
+  shm::add(block_.words().snapshot_refs[slot], UINT32_MAX);
+}
+
+}  // namespace sluice::worker

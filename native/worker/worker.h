@@ -1,0 +1,70 @@
+// One core's data plane: engine, buffers, slabs, timers, listeners and tunnels, and the loop that
+// drives them. Everything here belongs to one thread. A turn:
+//   wait for completions -> handle each by its kind -> timers -> adopt what was published -> report
+#pragma once
+
+#include <memory>
+
+#include "balance/balancer.h"
+#include "base/timer_wheel.h"
+#include "io/engine.h"
+#include "io/engines.h"
+#include "proxy/tunnels.h"
+#include "shm/region.h"
+#include "shm/worker_block.h"
+#include "upstream/connector.h"
+#include "worker/acceptors.h"
+
+namespace sluice::worker {
+
+struct WorkerOptions {
+  uint32_t index = 0;
+  uint32_t connections_max = limits::kConnectionsPerWorkerMax;
+  bool hand_off = true;
+  bool splice = true;
+  uint64_t seed = 0;
+};
+
+class Worker final : private proxy::SnapshotHolder {
+ public:
+  // The engine outlives the worker; it was made on this thread.
+  Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& mailboxes,
+         const WorkerOptions& options);
+
+  bool ok() const;
+
+  // One turn. False when the worker has been told to stop and nothing of it is left.
+  bool turn();
+  uint32_t connections() const { return tunnels_.count(); }
+  const proxy::Tunnels& tunnels() const { return tunnels_; }
+
+ private:
+  uint8_t hold_current() override;
+  shm::SnapshotView held(uint8_t slot) const override;
+  void let_go(uint8_t slot) override;
+
+  uint64_t deadline_ns() const;
+  void dispatch(const io::Completion& completion);
+  void adopt_published();
+  void adopt_live();
+  void follow_phase();
+  void report();
+
+  const shm::Region& region_;
+  io::Engine& engine_;
+  shm::WorkerBlock block_;
+  const WorkerOptions options_;
+  TimerWheel wheel_;
+  balance::Balancer balancer_;
+  upstream::Connector connector_;
+  proxy::Tunnels tunnels_;
+  Acceptors acceptors_;
+  uint32_t adopted_ = 0;
+  uint32_t live_adopted_ = 0;
+  bool accepting_ended_ = false;
+  bool stopping_ = false;
+  ReservedArray<uint32_t> pool_epochs_;  // live epoch of each pool when last looked at
+  io::Completion completions_[limits::kCompletionsPerTurn];
+};
+
+}  // namespace sluice::worker

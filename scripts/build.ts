@@ -1,0 +1,117 @@
+// Builds a checkout: the addon (build/Release/sluice.node), dist/, and compile_commands.json for
+// clangd. npm runs it as `prepare`, which happens in a checkout only; installing the packed package
+// builds nothing. What is up to date is left alone; `--force` rebuilds.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import {
+  addonInputs,
+  compilerVersion,
+  nodeGyp,
+  nodePrefix,
+  requireToolchain,
+} from './lib/addon-build.ts';
+import { writeCompileCommands } from './lib/compile-commands.ts';
+import { fingerprint, inRoot, listFiles, root } from './lib/project.ts';
+import { main, run, seconds, tool, which } from './lib/run.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    force: { type: 'boolean', default: false },
+    sanitize: { type: 'string' }, // address | thread
+    addon: { type: 'boolean', default: false }, // the addon only
+  },
+});
+
+// Runs `build` unless the stamp says that its result for these inputs exists.
+async function step(
+  name: string,
+  key: string,
+  results: readonly string[],
+  build: () => void | Promise<void>,
+): Promise<void> {
+  const stamp = inRoot(`build/stamps/${name}`);
+  const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === key;
+  if (fresh && !options.force && results.every((path) => existsSync(inRoot(path)))) {
+    console.log(`build ${name}: up to date`);
+    return;
+  }
+  const start = performance.now();
+  rmSync(stamp, { force: true });
+  await build();
+  mkdirSync(inRoot('build/stamps'), { recursive: true });
+  writeFileSync(stamp, key);
+  console.log(`build ${name}: done in ${seconds(start)}`);
+}
+
+async function buildAddon(): Promise<void> {
+  if (process.platform !== 'linux') {
+    console.log('build addon: skipped, the data plane runs on Linux only');
+    return;
+  }
+  const prefix = nodePrefix();
+  requireToolchain();
+  const sanitize = options.sanitize ?? '';
+  const key = fingerprint(addonInputs, [prefix, compilerVersion(), sanitize]);
+  await step('addon', key, ['build/Release/sluice.node'], () => {
+    nodeGyp(['configure', '--loglevel=warn', '--', `-Dsanitize=${sanitize}`], prefix);
+    nodeGyp(['build', '--loglevel=warn', `--jobs=${availableParallelism()}`], prefix);
+  });
+  const commands = fingerprint(
+    ['binding.gyp', 'test/native/Makefile'],
+    [prefix, ...listFiles('native', ['.cc']), ...listFiles('test', ['.cc'])],
+  );
+  await step('clangd', commands, ['compile_commands.json'], () => writeCompileCommands(prefix));
+}
+
+async function buildDist(): Promise<void> {
+  const sources = listFiles('src', ['.ts']).filter((path) => !path.startsWith('src/dashboard/'));
+  if (sources.length === 0) return;
+  const results = sources.map((path) => path.replace(/^src\/(.*)\.ts$/, 'dist/$1.js'));
+  const inputs = [
+    'src',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+    'scripts/build.ts',
+  ];
+  const key = fingerprint([...inputs, 'node_modules/typescript/package.json']);
+  await step('dist', key, results, async () => {
+    rmSync(inRoot('dist'), { recursive: true, force: true });
+    run(tool('tsc'), ['-p', 'tsconfig.build.json']);
+    if (existsSync(inRoot('dist/main.js'))) chmodSync(inRoot('dist/main.js'), 0o755);
+    await writeConfigSchema();
+  });
+}
+
+// Editors complete and check sluice.yaml by this file.
+async function writeConfigSchema(): Promise<void> {
+  const module = inRoot('dist/config/json-schema.js');
+  if (!existsSync(module)) return;
+  const { jsonSchema } = (await import(pathToFileURL(module).href)) as {
+    jsonSchema: () => unknown;
+  };
+  writeFileSync(inRoot('dist/config.schema.json'), `${JSON.stringify(jsonSchema(), null, 2)}\n`);
+}
+
+// Two builds in one checkout would write over each other: the second waits, then finds all done.
+function holdLock(): boolean {
+  if (process.env['SLUICE_BUILD_LOCKED'] === '1' || which('flock') === undefined) return true;
+  mkdirSync(inRoot('build'), { recursive: true });
+  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const { status } = spawnSync('flock', [inRoot('build/.lock'), ...self], {
+    cwd: root,
+    env: { ...process.env, SLUICE_BUILD_LOCKED: '1' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  process.exitCode = status ?? 1;
+  return false;
+}
+
+await main(async () => {
+  if (!holdLock()) return;
+  await buildAddon();
+  if (!options.addon) await buildDist();
+});
