@@ -11,12 +11,27 @@
           'sources': [
             # sources: begin
             'native/balance/balancer.cc',
+            'native/io/engines.cc',
+            'native/io/epoll_engine.cc',
+            'native/io/epoll_ops.cc',
+            'native/io/kernel_real.cc',
+            'native/io/listener.cc',
+            'native/io/mailbox.cc',
+            'native/io/system_engine.cc',
+            'native/io/uring_buffers.cc',
+            'native/io/uring_engine.cc',
+            'native/io/uring_ops.cc',
+            'native/io/uring_preflight.cc',
+            'native/io/uring_ring.cc',
+            'native/napi/addon.cc',
             'native/proxy/bulk.cc',
             'native/proxy/forward.cc',
             'native/proxy/tunnels.cc',
             'native/shm/region.cc',
             'native/upstream/connector.cc',
             'native/worker/acceptors.cc',
+            'native/worker/fleet.cc',
+            'native/worker/worker.cc',
             # sources: end
           ],
           'include_dirs': [

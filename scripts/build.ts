@@ -14,7 +14,8 @@ import {
   requireToolchain,
 } from './lib/addon-build.ts';
 import { writeCompileCommands } from './lib/compile-commands.ts';
-import { fingerprint, inRoot, listFiles, root } from './lib/project.ts';
+import { compareGypSources } from './lib/gyp-sources.ts';
+import { fingerprint, inRoot, listFiles, readText, root } from './lib/project.ts';
 import { main, run, seconds, tool, which } from './lib/run.ts';
 
 const { values: options } = parseArgs({
@@ -54,6 +55,8 @@ async function buildAddon(): Promise<void> {
   const prefix = nodePrefix();
   requireToolchain();
   const sanitize = options.sanitize ?? '';
+  const sources = listFiles('native', ['.cc']);
+  for (const text of compareGypSources(readText('binding.gyp'), sources)) console.warn(text);
   const key = fingerprint(addonInputs, [prefix, compilerVersion(), sanitize]);
   await step('addon', key, ['build/Release/sluice.node'], () => {
     nodeGyp(['configure', '--loglevel=warn', '--', `-Dsanitize=${sanitize}`], prefix);

@@ -80,13 +80,19 @@ const cppTypes = {
 
 function cppStruct({ name, block, size, fields }: PlacedBlock): string {
   const type = pascal(name);
-  const lines = [`// Writer: ${block.writer}. ${block.help}`, `struct alignas(${block.align}) ${type} {`];
+  const lines = [
+    `// Writer: ${block.writer}. ${block.help}`,
+    `struct alignas(${block.align}) ${type} {`,
+  ];
   for (const { name: field, field: spec, count } of fields) {
     const array = spec.count === undefined ? '' : `[${count}]`;
     if (spec.help) lines.push(`  // ${spec.help}`);
     lines.push(`  ${cppTypes[spec.type]} ${snake(field)}${array};`);
   }
-  lines.push('};', `static_assert(sizeof(${type}) == ${size} && alignof(${type}) == ${block.align});`);
+  lines.push(
+    '};',
+    `static_assert(sizeof(${type}) == ${size} && alignof(${type}) == ${block.align});`,
+  );
   for (const { name: field, offset } of fields) {
     lines.push(`static_assert(offsetof(${type}, ${snake(field)}) == ${offset});`);
   }

@@ -67,6 +67,9 @@ class BufferPool {
     SLUICE_VERIFY(c.meta[ref.index()].lent == 1);
     c.meta[ref.index()].lent = 0;
     c.lent--;
+#ifdef SLUICE_BREAK_leak_buffer  // a build that must fail in the simulator
+    if (++releases_ % 97 == 0) return;
+#endif
     give_back(ref);
   }
   // Returns a buffer that was taken but never lent.
@@ -95,6 +98,9 @@ class BufferPool {
   const Class& of(BufferClass cls) const { return classes_[static_cast<unsigned>(cls)]; }
 
   Class classes_[2];
+#ifdef SLUICE_BREAK_leak_buffer
+  uint32_t releases_ = 0;
+#endif
 };
 
 }  // namespace sluice::io

@@ -50,6 +50,12 @@ class Kernel {
   virtual int64_t read(int fd, void* data, size_t bytes) = 0;
   virtual int64_t write(int fd, const void* data, size_t bytes) = 0;
   virtual int close(int fd) = 0;
+
+  // A connected pair of Unix stream sockets, on which an engine tries out at its start what the
+  // kernel can do.
+  virtual int socket_pair(int fds[2]) = 0;
+  // Connections in a TCP listener's queue.
+  virtual uint32_t pending_accepts(int fd) = 0;
 };
 
 // The system itself. One object, without state.

@@ -231,6 +231,14 @@ void Tunnels::expire_open(uint32_t index) {
   finish(index);
 }
 
+void Tunnels::cut_marked(const shm::BackendLive* live) {
+  for (uint32_t backend = 0; backend < backends_high_; backend++) {
+    if (backend_lists_[backend] == 0) continue;
+    const uint32_t admin = live[backend].admin.load(std::memory_order_relaxed);
+    if (admin == static_cast<uint32_t>(shm::AdminState::cut)) cut(backend);
+  }
+}
+
 void Tunnels::cut(uint32_t backend) {
   uint32_t next = backend_lists_[backend];
   while (next != 0) {
@@ -259,6 +267,7 @@ void Tunnels::join_backend_list(uint32_t index, uint32_t backend) {
   tunnel.backend_next = backend_lists_[backend];
   if (tunnel.backend_next != 0) slab_[tunnel.backend_next - 1].backend_prev = index + 1;
   backend_lists_[backend] = index + 1;
+  if (backend >= backends_high_) backends_high_ = backend + 1;
 }
 
 void Tunnels::leave_backend_list(uint32_t index) {

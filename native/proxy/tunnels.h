@@ -51,8 +51,10 @@ class Tunnels {
   // The timer of tunnel `index` fired.
   void expire(uint32_t index);
 
-  // Ends every connection on a backend: its drain has run out or it is removed.
-  void cut(uint32_t backend);
+  // Ends every connection on the backends whose live word says `cut`: their drain has run out or
+  // they are removed. A removed backend may be in no configuration any more, so the question goes
+  // by slot, to those that have connections.
+  void cut_marked(const shm::BackendLive* live);
   void cut_all();
 
   uint64_t stale_completions() const { return stale_completions_; }
@@ -96,6 +98,7 @@ class Tunnels {
   void expire_open(uint32_t index);
   void join_backend_list(uint32_t index, uint32_t backend);
   void leave_backend_list(uint32_t index);
+  void cut(uint32_t backend);
 
   // forward.cc: bytes
   void received(uint32_t index, Side side, const io::Completion& completion);
@@ -132,6 +135,7 @@ class Tunnels {
   PipePool pipes_;
   Slab<Tunnel> slab_;
   ReservedArray<uint32_t> backend_lists_;  // per backend slot: first tunnel index + 1
+  uint32_t backends_high_ = 0;  // one past the highest slot that ever had a connection
   ReservedArray<shm::WorkerPool> sink_{1};
   shm::WorkerListener listener_sink_{};
   uint64_t stale_completions_ = 0;

@@ -23,11 +23,10 @@ Worker::Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& m
       connector_(engine, balancer_, block_),
       tunnels_(engine, wheel_, connector_, block_, *this,
                proxy::TunnelOptions{options.connections_max, options.splice}),
-      acceptors_(engine, tunnels_, block_, mailboxes, options.hand_off, options.seed ^ 1),
-      pool_epochs_(shm::kPoolsMax) {}
+      acceptors_(engine, tunnels_, block_, mailboxes, options.hand_off, options.seed ^ 1) {}
 
 bool Worker::ok() const {
-  return wheel_.ok() && balancer_.ok() && tunnels_.ok() && acceptors_.ok() && pool_epochs_.ok();
+  return wheel_.ok() && balancer_.ok() && tunnels_.ok() && acceptors_.ok();
 }
 
 bool Worker::turn() {
@@ -87,18 +86,8 @@ void Worker::adopt_published() {
 void Worker::adopt_live() {
   const uint32_t sequence = region_.control().live_sequence.load(std::memory_order_acquire);
   if (sequence == live_adopted_ || adopted_ == 0) return;
-  const shm::SnapshotView snapshot(region_.snapshot_slot(slot_of(adopted_)));
-  for (uint32_t pool = 0; pool < snapshot.head().pools_high; pool++) {
-    const uint32_t epoch = region_.pool_live()[pool].epoch.load(std::memory_order_acquire);
-    if (pool_epochs_[pool] == epoch) continue;
-    pool_epochs_[pool] = epoch;
-    const shm::SnapshotPool& entry = snapshot.pool(pool);
-    for (uint32_t i = 0; i < entry.member_count; i++) {
-      const uint32_t backend = snapshot.member(entry.member_first + i);
-      const uint32_t admin = region_.backend_live()[backend].admin.load(std::memory_order_relaxed);
-      if (admin == static_cast<uint32_t>(shm::AdminState::cut)) tunnels_.cut(backend);
-    }
-  }
+  // Picks look at the words themselves; only what is to be ended needs somebody to act.
+  tunnels_.cut_marked(region_.backend_live());
   live_adopted_ = sequence;
   block_.words().live_adopted.store(sequence, std::memory_order_release);
 }

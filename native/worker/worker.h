@@ -63,7 +63,6 @@ class Worker final : private proxy::SnapshotHolder {
   uint32_t live_adopted_ = 0;
   bool accepting_ended_ = false;
   bool stopping_ = false;
-  ReservedArray<uint32_t> pool_epochs_;  // live epoch of each pool when last looked at
   io::Completion completions_[limits::kCompletionsPerTurn];
 };
 

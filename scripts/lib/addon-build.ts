@@ -10,15 +10,16 @@ export const addonInputs = ['native', 'binding.gyp', 'node_modules/node-addon-ap
 
 // The prefix of the running node: <prefix>/bin/node beside <prefix>/include/node.
 export function nodePrefix(): string {
-  const prefixes = [process.execPath, realpathSync(process.execPath)].map((p) =>
-    dirname(dirname(p)),
+  const prefixes = [process.execPath, realpathSync(process.execPath)].map((path) =>
+    dirname(dirname(path)),
   );
-  const found = prefixes.find((prefix) => existsSync(join(prefix, 'include/node/node_api.h')));
+  const header = (prefix: string): string => join(prefix, 'include/node/node_api.h');
+  const found = prefixes.find((prefix) => existsSync(header(prefix)));
   if (found !== undefined) return found;
   throw new Failure(
-    `the addon needs node's headers: ${join(prefixes[0] ?? '', 'include/node/node_api.h')} does not ` +
-      "exist. The official archives and the nodejs packages bring it; with Debian's own node " +
-      'install libnode-dev.',
+    `the addon needs the headers of node, and ${prefixes.map(header)[0]} does not exist. The ` +
+      'official archives and the nodejs packages bring it; with Debian’s own node install ' +
+      'libnode-dev.',
   );
 }
 

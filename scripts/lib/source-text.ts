@@ -1,5 +1,5 @@
-// Reading C++ and TypeScript as text: enough to find imports, braces and functions in formatted code
-// without a compiler of either language.
+// Reading C++ and TypeScript as text: enough to find imports, braces and functions in formatted
+// code without a compiler of either language.
 
 export type Language = 'cpp' | 'ts';
 
@@ -11,7 +11,8 @@ const spaces = (text: string): string => text.replace(/[^\n]/g, ' ');
 function endOfString(text: string, from: number): number {
   const quote = text[from];
   let at = from + 1;
-  while (at < text.length && text[at] !== quote && text[at] !== '\n') at += text[at] === '\\' ? 2 : 1;
+  while (at < text.length && text[at] !== quote && text[at] !== '\n')
+    at += text[at] === '\\' ? 2 : 1;
   return at + 1;
 }
 
@@ -44,7 +45,10 @@ function endOfExpression(text: string, from: number): number {
 // A slash begins a regular expression where a value may begin.
 function endOfRegex(text: string, from: number): number | undefined {
   const before = text.slice(Math.max(0, from - 40), from).trimEnd();
-  if (before !== '' && !/(?:[(,=:[!&|?{};+\-*%~^<>]|\b(?:return|typeof|case|in|of))$/.test(before)) {
+  if (
+    before !== '' &&
+    !/(?:[(,=:[!&|?{};+\-*%~^<>]|\b(?:return|typeof|case|in|of))$/.test(before)
+  ) {
     return undefined;
   }
   let inClass = false;
@@ -96,7 +100,11 @@ function endOfLiteral(text: string, from: number, language: Language): number | 
 
 // The text with comments, and unless told otherwise literals, replaced by spaces: same length, same
 // lines.
-export function blank(text: string, language: Language, keep: 'code' | 'literals' = 'code'): string {
+export function blank(
+  text: string,
+  language: Language,
+  keep: 'code' | 'literals' = 'code',
+): string {
   let out = '';
   let at = 0;
   while (at < text.length) {

@@ -71,7 +71,6 @@ export interface Block {
 
 const u32: Field = { type: 'u32' };
 const a32: Field = { type: 'a32' };
-const a64: Field = { type: 'a64' };
 const counter = (help: string, unit = ''): Field => ({
   type: 'a64',
   metric: 'counter',

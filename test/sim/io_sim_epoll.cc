@@ -21,9 +21,8 @@ int SimKernel::epoll_control(int epoll_fd, int operation, int fd, epoll_event* e
   const int id = world_.lookup(fd);
   if (found == epolls_.end() || id < 0) return static_cast<int>(leave(-EBADF));
   Epoll& epoll = found->second;
-  const auto item = std::find_if(epoll.items.begin(), epoll.items.end(), [&](const Item& i) {
-    return i.object == id && i.fd == fd;
-  });
+  const auto item = std::find_if(epoll.items.begin(), epoll.items.end(),
+                                 [&](const Item& i) { return i.object == id && i.fd == fd; });
   const bool exists = item != epoll.items.end();
   if (operation == EPOLL_CTL_ADD) {
     if (exists) return static_cast<int>(leave(-EEXIST));

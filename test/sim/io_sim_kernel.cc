@@ -12,6 +12,11 @@
 
 namespace sluice::sim {
 
+namespace {
+constexpr uint32_t kPairBytes = 200 * 1024;
+constexpr uint64_t kCallsMax = 5'000'000;  // an ordinary run makes a few thousand
+}  // namespace
+
 SimKernel::SimKernel(World& world, Options options)
     : world_(world), faults_(world.faults()), options_(options) {
   world_.on_wake = [this](int object, uint32_t events) { woke(object, events); };
@@ -29,13 +34,21 @@ SimKernel::~SimKernel() {
 }
 
 void SimKernel::enter(const char* name, int fd) {
-  calls_++;
+  if (++calls_ > kCallsMax) {
+    std::fprintf(stderr, "the engine spins: %llu kernel calls\n",
+                 static_cast<unsigned long long>(calls_));
+    std::abort();
+  }
   world_.advance_to(world_.now_ns() + 100 + world_.prng().below(900));
   if (options_.trace) {
     std::printf("%10.3f us  %s(%d)", static_cast<double>(world_.now_ns()) / 1000.0, name, fd);
   }
   mix(static_cast<uint64_t>(static_cast<uint8_t>(name[0])) << 32 | static_cast<uint32_t>(fd));
   mix(world_.now_ns());
+  if (world_.in_event()) return;
+  for (auto& [id, ring] : rings_) {
+    if (!ring->defers()) RingDriver(*this, *ring).run_task_work(UINT32_MAX);
+  }
 }
 
 int64_t SimKernel::leave(int64_t result) {
@@ -85,7 +98,9 @@ Block::Block(size_t bytes) : bytes_((bytes + 4095) / 4096 * 4096) {
   data_ = static_cast<uint8_t*>(std::aligned_alloc(4096, bytes_));
   std::memset(data_, 0, bytes_);
 }
-Block::~Block() { std::free(data_); }
+Block::~Block() {
+  std::free(data_);
+}
 
 void* SimKernel::map(size_t bytes, int fd, uint64_t offset) {
   enter("map", fd);
@@ -129,6 +144,22 @@ int SimKernel::socket(int family) {
   enter("socket", family);
   if (world_.table_full()) return static_cast<int>(leave(-EMFILE));
   return static_cast<int>(leave(world_.install(world_.make_stream(family))));
+}
+
+int SimKernel::socket_pair(int fds[2]) {
+  enter("socket_pair", -1);
+  const int ends[2] = {world_.make_stream(AF_UNIX), world_.make_stream(AF_UNIX)};
+  for (const int end : ends) {
+    world_.object(end).rx.set_capacity(kPairBytes);
+    world_.object(end).tx.set_capacity(kPairBytes);
+  }
+  world_.join(ends[0], ends[1]);
+  fds[0] = world_.install(ends[0]);
+  if (fds[0] < 0) return static_cast<int>(leave(-EMFILE));
+  fds[1] = world_.install(ends[1]);
+  if (fds[1] >= 0) return static_cast<int>(leave(0));
+  (void)world_.close_fd(fds[0]);
+  return static_cast<int>(leave(-EMFILE));
 }
 
 int SimKernel::set_option(int fd, int level, int name, const void* value, socklen_t bytes) {
@@ -222,6 +253,13 @@ int64_t SimKernel::send(int fd, const msghdr* message) {
     world_.wake_later(id);  // a caller may take a short write for a full socket
   }
   return leave(world_.send(id, message->msg_iov, message->msg_iovlen, limit));
+}
+
+uint32_t SimKernel::pending_accepts(int fd) {
+  enter("pending_accepts", fd);
+  const int id = world_.lookup(fd);
+  if (id < 0) return leave(0), 0;
+  return static_cast<uint32_t>(leave(static_cast<int64_t>(world_.object(id).backlog.size())));
 }
 
 int SimKernel::shutdown_write(int fd) {

@@ -40,6 +40,8 @@ class SimKernel final : public io::Kernel {
   int set_option(int fd, int level, int name, const void* value, socklen_t bytes) override;
   int socket_error(int fd) override;
   int accept(int fd) override;
+  uint32_t pending_accepts(int fd) override;
+  int socket_pair(int fds[2]) override;
   int connect(int fd, const sockaddr* address, socklen_t bytes) override;
   int64_t recv(int fd, void* data, size_t bytes) override;
   int64_t send(int fd, const msghdr* message) override;
@@ -55,7 +57,6 @@ class SimKernel final : public io::Kernel {
   size_t mappings() const { return mappings_.size(); }
   uint64_t hash() const { return hash_; }
   void mix(uint64_t value) { hash_ = (hash_ ^ value) * 0x100000001b3ull; }
-  // While the model program only sets things up or tears them down, time stands still.
   uint64_t calls() const { return calls_; }
 
  private:
@@ -99,9 +100,9 @@ class SimKernel final : public io::Kernel {
   uint64_t hash_ = 0xcbf29ce484222325ull;
   uint64_t calls_ = 0;
   std::vector<Mapping> mappings_;
-  std::map<int, Epoll> epolls_;                   // by object
-  std::map<int, std::unique_ptr<Ring>> rings_;    // by object
-  std::vector<int> registered_rings_;             // object by index, -1 free
+  std::map<int, Epoll> epolls_;                 // by object
+  std::map<int, std::unique_ptr<Ring>> rings_;  // by object
+  std::vector<int> registered_rings_;           // object by index, -1 free
 };
 
 }  // namespace sluice::sim

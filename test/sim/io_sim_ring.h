@@ -19,7 +19,8 @@ namespace sluice::sim {
 
 // What the kernel can do. Names are the releases that brought the difference.
 enum class Level : uint8_t {
-  v5_15,  // no buffer rings, no DEFER_TASKRUN: too old for the engine
+  v5_15,  // no buffer rings: too old for the engine
+  v6_0,   // no DEFER_TASKRUN: task work runs whenever the task enters the kernel
   v6_1,   // no NO_SQARRAY, no cap on multishot recv
   v6_6,   // NO_SQARRAY
   v6_18,  // everything
@@ -52,10 +53,10 @@ class Block {
 struct Request {
   uint64_t user_data = 0;
   uint8_t opcode = 0;
-  uint8_t flags = 0;     // IOSQE_*
+  uint8_t flags = 0;  // IOSQE_*
   bool live = false;
-  bool armed = false;    // waits for `events` on `object`
-  bool queued = false;   // has task work, now or soon
+  bool armed = false;   // waits for `events` on `object`
+  bool queued = false;  // has task work, now or soon
   bool cancelled = false;
   bool multishot = false;
   bool wait_all = false;
@@ -64,10 +65,10 @@ struct Request {
   bool started = false;  // connect: the handshake is under way
   int object = -1;       // holds a reference
   uint32_t generation = 0;
-  uint32_t events = 0;   // poll mask it waits for
-  uint32_t bytes = 0;    // recv: per-shot limit, read: size
-  uint32_t left = 0;     // capped recv: bytes that may still come
-  uint32_t done = 0;     // wait_all send: bytes sent so far
+  uint32_t events = 0;  // poll mask it waits for
+  uint32_t bytes = 0;   // recv: per-shot limit, read: size
+  uint32_t left = 0;    // capped recv: bytes that may still come
+  uint32_t done = 0;    // wait_all send: bytes sent so far
   uint16_t group = 0;
   uint64_t address = 0;  // read: where to; connect: unused
   uint32_t port = 0;
@@ -100,7 +101,7 @@ struct Ring {
 
   std::vector<Request> requests;
   std::vector<uint32_t> free_requests;
-  std::deque<uint32_t> task_work;           // request indices, in order of execution
+  std::deque<uint32_t> task_work;  // request indices, in order of execution
   std::deque<io_uring_cqe> overflow;
   std::map<uint16_t, BufferGroup> groups;
   std::map<int, std::vector<uint32_t>> by_object;  // live requests
@@ -120,12 +121,12 @@ class RingDriver {
  public:
   RingDriver(SimKernel& kernel, Ring& ring);
 
-  uint32_t submit(uint32_t count);                // entries consumed
+  uint32_t submit(uint32_t count);  // entries consumed
   void run_task_work(uint32_t max);
   void flush_overflow();
   void woke(int object, uint32_t events);
-  void kernel_event(uint64_t what);               // delayed task work or a late cancel
-  void destroy();                                 // the ring's descriptor is gone
+  void kernel_event(uint64_t what);  // delayed task work or a late cancel
+  void destroy();                    // the ring's descriptor is gone
 
  private:
   enum class Outcome : uint8_t { completed, waits };

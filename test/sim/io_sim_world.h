@@ -10,6 +10,7 @@
 #pragma once
 
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <cstdint>
@@ -58,15 +59,15 @@ struct Object {
   int error = 0;  // SO_ERROR, positive; taken by the first call that sees it
   bool connecting = false;
   bool connected = false;
-  bool dead = false;      // reset or refused: both directions ended
-  bool closed = false;    // no reference left; what is queued still goes out
-  bool tx_shut = false;   // FIN follows the queued bytes
+  bool dead = false;     // reset or refused: both directions ended
+  bool closed = false;   // no reference left; what is queued still goes out
+  bool tx_shut = false;  // FIN follows the queued bytes
   bool fin_sent = false;
   bool rx_fin = false;
-  bool nospace = false;   // somebody wants to hear of room in tx
+  bool nospace = false;  // somebody wants to hear of room in tx
   bool wire_due = false;
   bool linger_reset = false;
-  bool was_reset = false; // bytes may have been lost
+  bool was_reset = false;  // bytes may have been lost
   ByteQueue rx, tx;
 
   // listener
@@ -93,6 +94,7 @@ class World {
   uint64_t next_event_ns() const { return events_.empty() ? UINT64_MAX : events_.top().at_ns; }
   // Lets time pass and runs what falls due. Does nothing when called from within an event.
   void advance_to(uint64_t at_ns);
+  bool in_event() const { return in_event_; }
   uint32_t delay_ns();  // of one hop in the network
   uint64_t events_run() const { return events_run_; }
 
@@ -111,10 +113,11 @@ class World {
   int make(Kind kind);
   void ref(int id) { object(id).refs++; }
   void unref(int id);
-  int install(int id);                 // lowest free descriptor, or -EMFILE
-  int lookup(int fd) const;            // object id, or -1
-  int close_fd(int fd);                // 0 or -EBADF
+  int install(int id);       // lowest free descriptor, or -EMFILE
+  int lookup(int fd) const;  // object id, or -1
+  int close_fd(int fd);      // 0 or -EBADF
   uint32_t open_descriptors() const;
+  uint32_t open_of(Kind kind);
   bool table_full() const { return open_descriptors() >= limits_.descriptors; }
   std::function<void(int object)> on_release;
 

@@ -1,5 +1,5 @@
-// Builds the binary that the packed package carries: prebuilds/<platform>-<arch>/sluice.<libc>.node,
-// found at run time by node-gyp-build. One Node-API binary serves every node version.
+// Builds the binary that the packed package carries, prebuilds/<platform>-<arch>/*.<libc>.node.
+// node-gyp-build finds it at run time; one Node-API binary serves every node version.
 // `--if-stale` leaves one alone that was built from the same sources.
 import {
   existsSync,
@@ -46,7 +46,7 @@ await main(() => {
   const built = listFiles('prebuilds', ['.node']);
   const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === key && built.length > 0;
   if (process.argv.includes('--if-stale') && fresh) {
-    console.log('prebuild: up to date');
+    console.log('prebuilds: up to date');
     return;
   }
   rmSync(inRoot('prebuilds'), { recursive: true, force: true });
@@ -61,5 +61,5 @@ await main(() => {
     { env: { ...gypEnvironment(prefix), PREBUILD_NODE_GYP: tool('node-gyp') } },
   );
   writeFileSync(stamp, key);
-  console.log(`prebuild: ${listFiles('prebuilds', ['.node']).join(', ')}`);
+  console.log(`prebuilds: ${listFiles('prebuilds', ['.node']).join(', ')}`);
 });

@@ -1,0 +1,105 @@
+// The native test programs: which there are, how they are built, what their output must say.
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { inRoot, listFiles } from './project.ts';
+import { type Counts, countBroken, countDoctest, countSimulator, one } from './results.ts';
+import { type Captured, capture } from './run.ts';
+import { runShown } from './run-shown.ts';
+
+export interface NativeTest {
+  readonly name: string;
+  readonly run: () => Promise<Counts>;
+}
+
+type Variant = 'asan' | 'tsan' | 'plain';
+type Simulator = 'io_sim' | 'proxy_sim';
+
+// More seeds where a seed is cheap.
+const seeds = { plain: 4000, asan: 300 } as const;
+const brokenSeeds = 300;
+
+// Faults built in on purpose, and the simulator that must find each.
+const broken: readonly (readonly [name: string, simulator: Simulator])[] = [
+  ['leak_buffer', 'io_sim'],
+  ['accept_stale', 'proxy_sim'],
+];
+
+const minutes = (count: number): number => count * 60_000;
+
+const sanitizers = {
+  ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+  TSAN_OPTIONS: 'halt_on_error=0:second_deadlock_stack=1',
+};
+
+async function build(target: string, variant: Variant, fault = ''): Promise<string | undefined> {
+  const jobs = `-j${availableParallelism()}`;
+  const variables = [`VARIANT=${variant}`, `BREAK=${fault}`];
+  const args = ['-C', 'test/native', jobs, '--quiet', ...variables, target];
+  const { status } = await runShown('make', args, { timeoutMs: minutes(15) });
+  const folder = fault === '' ? variant : `${variant}-${fault}`;
+  return status === 0 ? inRoot(`build/native/${folder}/${target}`) : undefined;
+}
+
+// Thread sanitizer's fixed memory layout and a randomised one may collide.
+function launch(program: string, args: readonly string[], timeoutMs: number): Promise<Captured> {
+  const fixed = capture('setarch', ['-R', 'true']).status === 0;
+  const command: readonly [string, ...string[]] = fixed
+    ? ['setarch', '-R', program, ...args]
+    : [program, ...args];
+  return runShown(command[0], command.slice(1), { timeoutMs, env: sanitizers });
+}
+
+async function unitTests(variant: Variant): Promise<Counts> {
+  const program = await build('native_tests', variant);
+  if (program === undefined) return one(false);
+  const { output, status } = await launch(program, ['--no-colors=true'], minutes(5));
+  return countDoctest(output, status);
+}
+
+async function simulate(simulator: Simulator, variant: 'plain' | 'asan'): Promise<Counts> {
+  const program = await build(simulator, variant);
+  if (program === undefined) return one(false);
+  const args = ['--seeds', `1..${seeds[variant]}`, '--require-faults'];
+  const { output, status } = await launch(program, args, minutes(6));
+  return countSimulator(output, status, seeds[variant]);
+}
+
+async function simulateBroken(simulator: Simulator, fault: string): Promise<Counts> {
+  const program = await build(simulator, 'plain', fault);
+  if (program === undefined) return one(false);
+  const { output, status } = capture(program, ['--seeds', `1..${brokenSeeds}`]);
+  const counts = countBroken(output, status);
+  const verdict = counts.passed === 1 ? 'found, as it must be' : 'NOT FOUND';
+  console.log(`${simulator} with ${fault}: ${verdict} (exit ${status})`);
+  if (counts.failed > 0) console.log(output.slice(-2000));
+  return counts;
+}
+
+export function nativeTests(): NativeTest[] {
+  return (['asan', 'tsan'] as const).map((variant) => ({
+    name: `native_tests ${variant}`,
+    run: () => unitTests(variant),
+  }));
+}
+
+const exists = (simulator: Simulator): boolean =>
+  existsSync(inRoot('test/sim')) &&
+  listFiles('test/sim', ['.cc']).some((path) => path.includes(`/${simulator}_main.cc`));
+
+export function simulatorTests(): NativeTest[] {
+  const simulators = (['io_sim', 'proxy_sim'] as const).filter(exists);
+  const honest = simulators.flatMap((simulator) =>
+    (['plain', 'asan'] as const).map((variant) => ({
+      name: `${simulator} ${variant}, ${seeds[variant]} seeds`,
+      run: () => simulate(simulator, variant),
+    })),
+  );
+  const faulty = broken
+    .filter(([, simulator]) => simulators.includes(simulator))
+    .map(([fault, simulator]) => ({
+      name: `${simulator} must find ${fault}`,
+      run: () => simulateBroken(simulator, fault),
+    }));
+  return [...honest, ...faulty];
+}

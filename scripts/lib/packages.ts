@@ -1,0 +1,48 @@
+// The Debian packages that the tests need beyond what building needs.
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { capture, Failure, run, which } from './run.ts';
+
+export const testPackages = [
+  'g++',
+  'make',
+  'python3',
+  'doctest-dev', // native tests
+  'clang-format', // npm run check
+  'haproxy', // bench: what sluice is compared with
+  'nginx', // bench: origin, and compared with
+  'libnginx-mod-stream',
+  'wrk', // bench: load
+  'prometheus', // promtool checks /metrics
+  'iproute2', // e2e: network namespaces
+];
+
+function isInstalled(name: string): boolean {
+  const { stdout } = capture('dpkg-query', ['-W', '-f=${db:Status-Status}', name]);
+  return stdout === 'installed';
+}
+
+// Installing a server must not start it: Debian asks this program first.
+const policy = '/usr/sbin/policy-rc.d';
+
+export function installPackages(): void {
+  if (which('dpkg-query') === undefined) {
+    console.warn(`not Debian: the tests need what its packages ${testPackages.join(' ')} bring`);
+    return;
+  }
+  const names = testPackages.filter((name) => !isInstalled(name));
+  if (names.length === 0) return;
+  const list = names.join(' ');
+  if (process.getuid?.() !== 0) {
+    throw new Failure(`missing: sudo apt-get install --no-install-recommends ${list}`);
+  }
+  console.log(`installing ${list}`);
+  const ours = !existsSync(policy);
+  if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  try {
+    run('apt-get', ['update', '-qq'], { env });
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names], { env });
+  } finally {
+    if (ours) rmSync(policy, { force: true });
+  }
+}

@@ -1,0 +1,72 @@
+// The verbs over one region, with types. What tests replace when they need no data plane.
+import { AddressFamily } from '../shm/layout.gen.ts';
+import type { NativeAddon } from './native.ts';
+
+export interface SocketAddress {
+  readonly family: keyof typeof AddressFamily;
+  // Network order as four little-endian words; IPv4 in the first. Zeros for a Unix socket.
+  readonly words: readonly [number, number, number, number];
+  readonly scope: number;
+  readonly port: number;
+  // Empty but for a Unix socket.
+  readonly path: string;
+}
+
+export interface StartOptions {
+  readonly engine: 'auto' | 'io_uring' | 'epoll';
+  // Connections to reserve address space for, all workers together.
+  readonly connectionsMax: number;
+  // One for each worker; -1 leaves it to the scheduler.
+  readonly cpus: readonly number[];
+}
+
+export interface Fleet {
+  // The shared memory; gone after `stop`.
+  readonly region: ArrayBuffer;
+  // Throws the system's error, with `code` and `syscall`.
+  listen(
+    address: SocketAddress,
+    count: number,
+    backlog: number,
+  ): { readonly descriptors: readonly number[]; readonly port: number };
+  inherit(descriptors: readonly number[]): {
+    readonly family: keyof typeof AddressFamily;
+    readonly port: number;
+  };
+  // Of sockets that were never published; published ones belong to the workers.
+  closeDescriptors(descriptors: readonly number[]): void;
+  start(options: StartOptions): void;
+  notify(generation: number, liveSequence: number): void;
+  drain(): void;
+  // Blocks for `boundMs` at most. Returns how many workers did not end.
+  stop(boundMs: number): number;
+}
+
+const engines = { auto: 0, io_uring: 1, epoll: 2 } as const;
+
+const familyName = (value: number): keyof typeof AddressFamily =>
+  (Object.keys(AddressFamily) as (keyof typeof AddressFamily)[]).find(
+    (name) => AddressFamily[name] === value,
+  ) ?? 'none';
+
+export function openFleet(addon: NativeAddon, workers: number): Fleet {
+  const { fleet, region } = addon.open(workers);
+  return {
+    region,
+    listen({ family, words, port, scope, path }, count, backlog) {
+      const bytes = new Uint8Array(Uint32Array.from(words).buffer);
+      return addon.listen(AddressFamily[family], bytes, port, scope, path, count, backlog);
+    },
+    inherit(descriptors) {
+      const { family, port } = addon.inherit([...descriptors]);
+      return { family: familyName(family), port };
+    },
+    closeDescriptors: (descriptors) => addon.closeDescriptors([...descriptors]),
+    start({ engine, connectionsMax, cpus }) {
+      addon.start(fleet, engines[engine], connectionsMax, [...cpus]);
+    },
+    notify: (generation, liveSequence) => addon.notify(fleet, generation, liveSequence),
+    drain: () => addon.drain(fleet),
+    stop: (boundMs) => addon.stop(fleet, boundMs),
+  };
+}

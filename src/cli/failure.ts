@@ -1,0 +1,51 @@
+// What a command says when it fails, and the exit code that goes with it.
+import { type Issue, reasonOf, SluiceError } from '../errors.ts';
+
+export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+
+// A signal's conventional exit code: 128 and its number.
+export const signalExit = { SIGTERM: 143, SIGINT: 130 } as const;
+
+// Wrong use of the command line; the message is all that people need.
+export class UsageError extends Error {}
+
+const usageCodes: ReadonlySet<string> = new Set([
+  'ERR_SLUICE_CONFIG',
+  'ERR_SLUICE_CONFIG_FILE',
+  'ERR_SLUICE_RESOLVE',
+  'ERR_SLUICE_ARGUMENT',
+]);
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return exitCodes.usage;
+  return error instanceof SluiceError && usageCodes.has(error.code)
+    ? exitCodes.usage
+    : exitCodes.failed;
+}
+
+function valueText(value: unknown): string {
+  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+// `sluice.yaml:7: pools.web.strategy is "fast": expected one of …`
+function issueLine(file: string | undefined, issue: Issue): string {
+  const { path, value, expected, message, line } = issue;
+  const place = [file, line].filter((part) => part !== undefined).join(':');
+  const subject = path === '' ? 'the configuration' : path;
+  // An unknown key's message says more than its value does.
+  const says = message.startsWith('unknown key')
+    ? `${subject}: ${message}`
+    : `${subject} is ${valueText(value)}: expected ${expected}`;
+  return place === '' ? says : `${place}: ${says}`;
+}
+
+// Lines for people, without a stack: those are for our own mistakes.
+export function failureLines(error: unknown, file?: string): string[] {
+  if (error instanceof SluiceError && error.issues.length > 0) {
+    return error.issues.map((issue) => issueLine(file, issue));
+  }
+  if (error instanceof SluiceError) return [`${error.message} (${error.code})`];
+  if (error instanceof UsageError) return [error.message];
+  return [error instanceof Error ? (error.stack ?? error.message) : reasonOf(error)];
+}

@@ -1,0 +1,230 @@
+// Unknown data becomes what a provider states: checked as a whole, then parsed. Every problem is
+// collected with its path, value and expectation, and nothing is guessed.
+import { readFile } from 'node:fs/promises';
+import { isMap, isPair, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { configError, type Issue, reasonOf, SluiceError } from '../errors.ts';
+import type {
+  Desired,
+  DesiredPool,
+  Listener,
+  Settings,
+  StatedAddress,
+  StatedBackend,
+} from '../model/types.ts';
+import { parseAddress, parseBackendAddress, parseListenTarget, targetText } from './address.ts';
+import {
+  type BackendConfig,
+  type Config,
+  configSchema,
+  type ListenerConfig,
+  type PoolConfig,
+} from './schema.ts';
+import { parseDuration } from './units.ts';
+
+export const defaults = {
+  connectTimeoutMs: 5_000,
+  idleTimeoutMs: 600_000,
+  drainTimeoutMs: 30_000,
+  // Further backends tried after a failed connect.
+  connectRetries: 2,
+} as const;
+
+type Key = string | number;
+// Line of the value at a path, counted from 1.
+export type Locate = (path: readonly Key[]) => number | undefined;
+
+export const pathText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+
+const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    input,
+  );
+
+function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined): Issue[] {
+  const make = (path: readonly PropertyKey[], expected: string, message: string): Issue => {
+    const line = locate?.(path as readonly Key[]);
+    const value = valueAt(input, path);
+    const issue = { path: pathText(path), value, expected, message };
+    return line === undefined ? issue : { ...issue, line };
+  };
+  return error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) =>
+        make([...issue.path, key], 'a known key', `unknown key '${key}'`),
+      );
+    }
+    if (issue.code === 'invalid_key') {
+      const text = issue.issues[0]?.message ?? issue.message;
+      return [make(issue.path, text.replace(/^expected /, ''), text)];
+    }
+    const expected = issue.message.replace(/^expected /, '');
+    const value = valueAt(input, issue.path);
+    const shown = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
+    const short = shown.length > 80 ? `${shown.slice(0, 77)}…` : shown;
+    return [make(issue.path, expected, `${issue.message}, found ${short}`)];
+  });
+}
+
+const duration = (text: string | undefined, otherwise: number): number =>
+  text === undefined ? otherwise : (parseDuration(text) ?? otherwise);
+
+// The schema has accepted the text, so parsing succeeds.
+function accepted<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('the schema accepted what cannot be parsed');
+  return value;
+}
+
+function listenerOf(name: string, config: ListenerConfig): Listener {
+  const target =
+    typeof config.listen === 'string'
+      ? accepted(parseListenTarget(config.listen))
+      : { kind: 'descriptors' as const, descriptors: config.listen.descriptors };
+  return {
+    name,
+    target,
+    targetText: targetText(target),
+    mode: config.mode,
+    routes: config.routes.map(({ pool }) => ({ key: '', pool })),
+    maxConnections: config.maxConnections ?? 0,
+    idleTimeoutMs: duration(config.idleTimeout, defaults.idleTimeoutMs),
+  };
+}
+
+export function backendOf(config: BackendConfig): StatedBackend {
+  const text = typeof config === 'string' ? config : config.address;
+  const weight = typeof config === 'string' ? 1 : (config.weight ?? 1);
+  const address: StatedAddress = accepted(parseBackendAddress(text));
+  return { id: address.text, address, weight };
+}
+
+function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool {
+  const backends = new Map<string, StatedBackend>();
+  for (const [index, stated] of (config.backends ?? []).entries()) {
+    const backend = backendOf(stated);
+    if (backends.has(backend.id)) {
+      issues.push({
+        path: pathText(['pools', name, 'backends', index]),
+        value: stated,
+        expected: 'each backend once',
+        message: `${backend.id} is listed twice`,
+      });
+    }
+    backends.set(backend.id, backend);
+  }
+  return {
+    settings: {
+      strategy: config.strategy ?? 'round_robin',
+      connectTimeoutMs: duration(config.connectTimeout, defaults.connectTimeoutMs),
+      connectRetries: defaults.connectRetries,
+      drainTimeoutMs: duration(config.drainTimeout, defaults.drainTimeoutMs),
+    },
+    backends,
+    without: new Set(),
+    weights: new Map(),
+  };
+}
+
+function settingsOf(config: Config): Settings {
+  return {
+    workers: config.workers === 'auto' ? undefined : config.workers,
+    engine: config.engine ?? 'auto',
+    maxConnections: config.maxConnections,
+    logLevel: config.logLevel ?? 'info',
+    adminListen:
+      config.admin === undefined ? undefined : parseAddress(config.admin.listen, '127.0.0.1'),
+  };
+}
+
+// Throws ERR_SLUICE_CONFIG with all issues. `source` names who states it.
+export function parseConfig(input: unknown, source: string, locate?: Locate): Desired {
+  const checked = configSchema.safeParse(input);
+  if (!checked.success) throw configError(issuesOf(checked.error, input, locate), checked.error);
+  const config = checked.data;
+  const issues: Issue[] = [];
+  const desired: Desired = {
+    source,
+    settings: settingsOf(config),
+    listeners: new Map(
+      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one)]),
+    ),
+    pools: new Map(
+      Object.entries(config.pools).map(([name, one]) => [name, poolOf(name, one, issues)]),
+    ),
+  };
+  if (issues.length > 0) throw configError(issues);
+  return desired;
+}
+
+export interface Document {
+  readonly input: unknown;
+  readonly locate: Locate;
+}
+
+// YAML, and with it JSON. Throws ERR_SLUICE_CONFIG_FILE with the line of a syntax error.
+export async function readDocument(path: string): Promise<Document> {
+  const failed = (reason: string, cause?: unknown): SluiceError =>
+    new SluiceError('ERR_SLUICE_CONFIG_FILE', { path, reason }, { cause });
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw failed(reasonOf(cause), cause);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
+  const [error] = document.errors;
+  if (error !== undefined) throw failed(error.message.trim(), error);
+  const locate: Locate = (path) => {
+    for (let length = path.length; length > 0; length--) {
+      const parent = document.getIn(path.slice(0, length - 1), true);
+      const key = path[length - 1];
+      // For a mapping the line of the key, which is where the eye looks.
+      const pair = isMap(parent)
+        ? parent.items.find((item) => isPair(item) && nameOf(item.key) === String(key))
+        : undefined;
+      const node = pair === undefined ? document.getIn(path.slice(0, length), true) : pair.key;
+      const range = (node as { range?: readonly number[] } | undefined)?.range;
+      if (range?.[0] !== undefined) return lines.linePos(range[0]).line;
+    }
+    return undefined;
+  };
+  return { input: document.toJS() ?? {}, locate };
+}
+
+const nameOf = (key: unknown): string => String((key as { value?: unknown } | null)?.value ?? key);
+
+export const withLines = (issues: readonly Issue[], locate: Locate): Issue[] =>
+  issues.map((issue) => {
+    const path = [...issue.path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map((found) =>
+      found[2] === undefined ? (found[1] ?? '') : Number(found[2]),
+    );
+    const line = locate(path);
+    return issue.line !== undefined || line === undefined ? issue : { ...issue, line };
+  });
+
+// What a file states. Throws ERR_SLUICE_CONFIG_FILE or ERR_SLUICE_CONFIG.
+export async function loadDesired(path: string, source: string): Promise<Desired> {
+  const { input, locate } = await readDocument(path);
+  try {
+    return parseConfig(input, source, locate);
+  } catch (error) {
+    if (!(error instanceof SluiceError) || error.code !== 'ERR_SLUICE_CONFIG') throw error;
+    throw configError(withLines(error.issues, locate), error.cause);
+  }
+}
+
+// Reads and checks a file and returns what it says.
+export async function loadConfigFile(path: string): Promise<Config> {
+  const { input } = await readDocument(path);
+  await loadDesired(path, 'file');
+  return input as Config;
+}

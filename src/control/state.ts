@@ -1,0 +1,255 @@
+// Slots and what is in them. `apply` follows the model; what is no longer wanted keeps its slot and
+// its place in the snapshot (so that workers can still be told to cut it) until `drop`.
+import { SluiceError } from '../errors.ts';
+import type { BackendChanges, Changes } from '../model/diff.ts';
+import { limits } from '../model/limits.ts';
+import type { Backend, Pool } from '../model/types.ts';
+import type { Plan } from '../shm/publish.ts';
+import {
+  type BackendRecord,
+  type ListenerRecord,
+  type OpenedListener,
+  type PoolRecord,
+  retirement,
+} from './records.ts';
+import { Slots } from './slots.ts';
+
+// What `apply` did, for the live words and the drains.
+export interface Outcome {
+  readonly fresh: BackendRecord[];
+  // Wanted again while it was on its way out.
+  readonly revived: BackendRecord[];
+  readonly retired: BackendRecord[];
+  readonly reweighted: BackendRecord[];
+}
+
+export class State {
+  readonly listeners = new Map<string, ListenerRecord>();
+  readonly pools = new Map<string, PoolRecord>();
+  readonly slots = {
+    listeners: new Slots(limits.listenersMax),
+    pools: new Slots(limits.poolsMax),
+    backends: new Slots(limits.backendsMax),
+  };
+  #listenersVersion = 1;
+  #membersVersion = 0;
+  // Slots of what left the plan, until the publication that says so has its sequence.
+  readonly #left: { readonly from: Slots; readonly slot: number }[] = [];
+
+  // Throws ERR_SLUICE_LIMIT when slots are short: all are in use, or some still cool.
+  checkRoom(changes: Changes): void {
+    const demand = (what: string, wanted: number, available: number): void => {
+      if (wanted > available)
+        throw new SluiceError('ERR_SLUICE_LIMIT', { what, wanted, available });
+    };
+    const news = ({ pool, added }: BackendChanges): number =>
+      added.filter(({ key }) => !this.pools.get(pool)?.byKey.has(key)).length;
+    const { backends, pools, listeners } = this.slots;
+    const wanted = changes.backends.reduce((sum, one) => sum + news(one), 0);
+    demand('more backends', wanted, backends.available);
+    const newPools = changes.poolsAdded.filter(({ name }) => !this.pools.has(name));
+    demand('more pools', newPools.length, pools.available);
+    demand('more listeners', changes.listenersAdded.length, listeners.available);
+  }
+
+  // Whether the changes need a new snapshot; live words alone carry the others.
+  needsSnapshot(changes: Changes): boolean {
+    const { listenersAdded, listenersRemoved, listenersChanged } = changes;
+    const { poolsAdded, poolsRemoved, poolsChanged } = changes;
+    const lists = [
+      listenersAdded,
+      listenersRemoved,
+      listenersChanged,
+      poolsAdded,
+      poolsRemoved,
+      poolsChanged,
+    ];
+    if (changes.maxConnectionsChanged || lists.some((list) => list.length > 0)) return true;
+    return changes.backends.some(({ pool, added }) =>
+      added.some(({ key }) => !this.pools.get(pool)?.byKey.has(key)),
+    );
+  }
+
+  // `opened`: sockets of the listeners that are new or listen elsewhere, by name; `renamed`: old
+  // names of listeners that keep their sockets under a new name.
+  apply(
+    changes: Changes,
+    opened: ReadonlyMap<string, OpenedListener>,
+    renamed: ReadonlyMap<string, string>,
+  ): Outcome {
+    const outcome: Outcome = { fresh: [], revived: [], retired: [], reweighted: [] };
+    this.#applyListeners(changes, opened, renamed);
+    for (const pool of changes.poolsAdded) this.#addPool(pool);
+    for (const { after } of changes.poolsChanged) {
+      const record = this.pools.get(after.name);
+      if (record !== undefined) record.settings = after.settings;
+    }
+    for (const change of changes.backends) this.#applyBackends(change, outcome);
+    for (const { name } of changes.poolsRemoved) {
+      const record = this.pools.get(name);
+      if (record === undefined) continue;
+      record.retiring = true;
+      this.#dropPoolIfEmpty(record);
+    }
+    return outcome;
+  }
+
+  #applyListeners(
+    changes: Changes,
+    opened: ReadonlyMap<string, OpenedListener>,
+    renamed: ReadonlyMap<string, string>,
+  ): void {
+    const { listenersAdded: added, listenersRemoved: removed, listenersChanged: changed } = changes;
+    if (added.length + removed.length + changed.length === 0) return;
+    const entriesDiffer = changed.some(
+      ({ before, after }) =>
+        before.targetText !== after.targetText ||
+        before.maxConnections !== after.maxConnections ||
+        before.idleTimeoutMs !== after.idleTimeoutMs ||
+        before.mode !== after.mode,
+    );
+    if (added.length + removed.length > 0 || entriesDiffer) this.#listenersVersion++;
+    for (const listener of added) {
+      const former = this.listeners.get(renamed.get(listener.name) ?? '');
+      const sockets = opened.get(listener.name);
+      if (former !== undefined) {
+        this.listeners.delete(former.listener.name);
+        former.listener = listener;
+        this.listeners.set(listener.name, former);
+      } else if (sockets !== undefined) {
+        const taken = this.slots.listeners.take();
+        this.listeners.set(listener.name, { ...taken, listener, opened: sockets });
+      }
+    }
+    for (const { after } of changed) {
+      const record = this.listeners.get(after.name);
+      if (record === undefined) continue;
+      record.listener = after;
+      record.opened = opened.get(after.name) ?? record.opened;
+    }
+    for (const { name } of removed) {
+      const record = this.listeners.get(name);
+      if (record === undefined) continue; // renamed
+      this.listeners.delete(name);
+      this.#left.push({ from: this.slots.listeners, slot: record.slot });
+    }
+  }
+
+  #addPool({ name, settings }: Pool): void {
+    const known = this.pools.get(name);
+    if (known !== undefined) {
+      known.settings = settings;
+      known.retiring = false;
+      return;
+    }
+    this.pools.set(name, {
+      ...this.slots.pools.take(),
+      name,
+      settings,
+      members: [],
+      byKey: new Map(),
+      membersVersion: ++this.#membersVersion,
+      retiring: false,
+    });
+  }
+
+  #applyBackends({ pool: name, added, removed, reweighted }: BackendChanges, out: Outcome): void {
+    const pool = this.pools.get(name);
+    if (pool === undefined) return;
+    for (const { key } of removed) {
+      const record = pool.byKey.get(key);
+      if (record === undefined || record.retirement !== undefined) continue;
+      record.retirement = retirement();
+      out.retired.push(record);
+    }
+    let joined = false;
+    for (const backend of added) {
+      const known = pool.byKey.get(backend.key);
+      if (known === undefined) {
+        out.fresh.push(this.#addBackend(pool, backend));
+        joined = true;
+      } else {
+        out.revived.push(known);
+        if (known.weight !== backend.weight) out.reweighted.push(known);
+        known.weight = backend.weight;
+      }
+    }
+    for (const { key, weight } of reweighted) {
+      const record = pool.byKey.get(key);
+      if (record === undefined || record.weight === weight) continue;
+      record.weight = weight;
+      out.reweighted.push(record);
+    }
+    if (joined) pool.membersVersion = ++this.#membersVersion;
+  }
+
+  #addBackend(pool: PoolRecord, backend: Backend): BackendRecord {
+    const record: BackendRecord = {
+      ...this.slots.backends.take(),
+      address: backend.address,
+      pool,
+      backend,
+      admin: 'up',
+      weight: backend.weight,
+      retirement: undefined,
+      removeTimeoutMs: undefined,
+    };
+    pool.members.push(record);
+    pool.byKey.set(backend.key, record);
+    return record;
+  }
+
+  // Takes backends out of the plan. Their slots cool from the next publication on.
+  drop(records: readonly BackendRecord[]): void {
+    const gone = new Set(records);
+    for (const pool of new Set(records.map((record) => record.pool))) {
+      pool.members = pool.members.filter((record) => !gone.has(record));
+      pool.membersVersion = ++this.#membersVersion;
+      this.#dropPoolIfEmpty(pool);
+    }
+    for (const { pool, backend, slot } of records) {
+      pool.byKey.delete(backend.key);
+      this.#left.push({ from: this.slots.backends, slot });
+    }
+  }
+
+  #dropPoolIfEmpty(pool: PoolRecord): void {
+    if (!pool.retiring || pool.members.length > 0) return;
+    this.pools.delete(pool.name);
+    this.#left.push({ from: this.slots.pools, slot: pool.slot });
+  }
+
+  // What has left is not named by the publication `sequence` and later ones.
+  published(sequence: number): void {
+    for (const { from, slot } of this.#left.splice(0)) from.release(slot, sequence);
+  }
+
+  plan(maxConnections: number): Plan {
+    return {
+      maxConnections,
+      listenersVersion: this.#listenersVersion,
+      listeners: [...this.listeners.values()].map(({ slot, incarnation, listener, opened }) => ({
+        slot,
+        incarnation,
+        mode: listener.mode,
+        family: opened.family,
+        maxConnections: listener.maxConnections,
+        idleTimeoutMs: listener.idleTimeoutMs,
+        descriptors: opened.descriptors,
+        routes: listener.routes.flatMap(({ key, pool }) => {
+          const target = this.pools.get(pool);
+          return target === undefined ? [] : [{ key, pool: target.slot }];
+        }),
+      })),
+      pools: [...this.pools.values()].map((pool) => ({
+        slot: pool.slot,
+        incarnation: pool.incarnation,
+        strategy: pool.settings.strategy,
+        connectTimeoutMs: pool.settings.connectTimeoutMs,
+        connectRetries: pool.settings.connectRetries,
+        membersVersion: pool.membersVersion,
+        members: pool.members,
+      })),
+    };
+  }
+}

@@ -1,0 +1,146 @@
+// Which family of metrics a word of the shared memory belongs to. Most names follow from the
+// schema by a rule, so a new counter there is a new metric here; the exceptions are listed.
+import { layout } from '../shm/layout.gen.ts';
+import type { Labels, MetricType } from './text.ts';
+
+export type CountedBlock = 'worker' | 'workerListener' | 'workerPool' | 'workerBackend';
+
+export interface Sample {
+  readonly field: string;
+  readonly name: string;
+  readonly type: Exclude<MetricType, 'histogram'>;
+  readonly help: string;
+  // Labels that tell the members of a family apart.
+  readonly labels: Labels;
+  // From the unit of the word to the base unit.
+  readonly factor: number;
+}
+
+export interface HistogramFamily {
+  readonly field: string;
+  readonly name: string;
+  readonly help: string;
+}
+
+const prefixes: Readonly<Record<CountedBlock, string>> = {
+  worker: 'sluice_worker',
+  workerListener: 'sluice_listener',
+  workerPool: 'sluice_pool',
+  workerBackend: 'sluice_backend',
+};
+
+const factors: Readonly<Record<string, number>> = { microseconds: 1e-6, nanoseconds: 1e-9 };
+
+interface Exception {
+  readonly name: string;
+  readonly help?: string;
+  readonly labels?: Labels;
+}
+
+const reason = (name: string, help: string, value: string): Exception => ({
+  name,
+  help,
+  labels: { reason: value },
+});
+const acceptError = (value: string): Exception =>
+  reason('accept_errors_total', 'Accepts that failed.', value);
+const poolError = (value: string): Exception =>
+  reason('errors_total', 'Connects that failed and connections that ended early.', value);
+
+const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exception>>>> = {
+  worker: {
+    connections: { name: 'connections_active' },
+    buffersLentSmall: {
+      name: 'buffers_lent',
+      help: 'Receive buffers held by connections.',
+      labels: { size: 'small' },
+    },
+    buffersLentLarge: {
+      name: 'buffers_lent',
+      help: 'Receive buffers held by connections.',
+      labels: { size: 'large' },
+    },
+    acceptedTotal: { name: 'connections_accepted_total' },
+    handedOffTotal: { name: 'connections_handed_off_total' },
+    receivedTotal: { name: 'connections_received_total' },
+    acceptErrorsDescriptors: acceptError('descriptors'),
+    acceptErrorsMemory: acceptError('memory'),
+    acceptErrorsOther: acceptError('other'),
+    rejectedConnectionsMax: { name: 'connections_rejected_total' },
+    resetAtStopTotal: { name: 'connections_reset_at_stop_total' },
+    stallsCutTotal: { name: 'stalls_cut_total' },
+  },
+  workerListener: {
+    connections: { name: 'connections_active' },
+    rejectedTotal: { name: 'connections_rejected_total' },
+  },
+  workerPool: {
+    connections: { name: 'connections_active' },
+    connectRefusedTotal: poolError('connect_refused'),
+    connectTimeoutTotal: poolError('connect_timeout'),
+    connectUnreachableTotal: poolError('connect_unreachable'),
+    connectOtherTotal: poolError('connect_other'),
+    noBackendTotal: poolError('no_backend'),
+    clientResetTotal: poolError('client_reset'),
+    backendResetTotal: poolError('backend_reset'),
+    idleTimeoutTotal: poolError('idle_timeout'),
+    cutTotal: poolError('cut'),
+    toBackendBytesTotal: { name: 'sent_bytes_total' },
+    fromBackendBytesTotal: { name: 'received_bytes_total' },
+    connectTime: { name: 'connect_duration_seconds' },
+    firstByteTime: { name: 'first_byte_seconds' },
+    duration: { name: 'connection_duration_seconds' },
+  },
+  workerBackend: {
+    connectTimeSum: { name: 'connect_seconds_total' },
+    resetTotal: { name: 'resets_total' },
+  },
+};
+
+interface MetricField {
+  readonly metric?: string;
+  readonly unit?: string;
+  readonly help?: string;
+}
+
+const snake = (text: string): string =>
+  text.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+function ruledName(field: string, metric: string): string {
+  const stem = snake(field.replace(/Total$/, ''));
+  return metric === 'counter' ? `${stem}_total` : stem;
+}
+
+function fieldsOf(block: CountedBlock): [string, MetricField][] {
+  return Object.entries(layout[block].fields as Readonly<Record<string, MetricField>>);
+}
+
+// The sums of histograms are printed with them.
+function isHistogramSum(block: CountedBlock, field: string): boolean {
+  const of = field.replace(/Sum$/, '');
+  return of !== field && fieldsOf(block).some(([name]) => name === of);
+}
+
+export function samplesOf(block: CountedBlock): Sample[] {
+  return fieldsOf(block).flatMap(([field, { metric, unit = '', help = '' }]) => {
+    if (metric !== 'counter' && metric !== 'gauge') return [];
+    if (isHistogramSum(block, field)) return [];
+    const exception = exceptions[block][field];
+    return {
+      field,
+      name: `${prefixes[block]}_${exception?.name ?? ruledName(field, metric)}`,
+      type: metric,
+      help: exception?.help ?? help,
+      labels: exception?.labels ?? {},
+      factor: factors[unit] ?? 1,
+    };
+  });
+}
+
+export function histogramsOf(block: CountedBlock): HistogramFamily[] {
+  return fieldsOf(block).flatMap(([field, { metric, help = '' }]) => {
+    if (metric !== 'histogram') return [];
+    const name = exceptions[block][field]?.name ?? `${snake(field)}_seconds`;
+    return { field, name: `${prefixes[block]}_${name}`, help };
+  });
+}

@@ -1,0 +1,150 @@
+// `/metrics`: everything the workers count, summed over them, and what the balancer is told to be.
+import type {
+  BackendView,
+  ListenerView,
+  MetricsView,
+  PoolHistograms,
+  PoolView,
+  WorkerReport,
+} from '../shm/read.ts';
+import { histogramsOf, type Sample, samplesOf } from './families.ts';
+import { Exposition, type Labels } from './text.ts';
+
+// Seconds: those of OpenTelemetry's HTTP metrics, and finer ones, as a balancer adds microseconds.
+export const bucketBounds: readonly number[] = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1,
+  2.5, 5, 7.5, 10,
+];
+const microsecondBounds = bucketBounds.map((bound) => Math.round(bound * 1e6));
+
+const workerStates = ['starting', 'running', 'draining', 'stopped', 'failed'] as const;
+const backendStates = ['up', 'draining', 'drained'] as const;
+const healthStates = ['unknown', 'healthy', 'unhealthy'] as const;
+
+const workerSamples = samplesOf('worker');
+const listenerSamples = samplesOf('workerListener');
+const poolSamples = samplesOf('workerPool');
+const poolHistograms = histogramsOf('workerPool');
+const backendSamples = samplesOf('workerBackend');
+
+function addTotals(
+  out: Exposition,
+  samples: readonly Sample[],
+  labels: Labels,
+  totals: Readonly<Record<string, number>>,
+): void {
+  for (const { field, name, type, help, labels: own, factor } of samples) {
+    const value = totals[field] ?? 0;
+    // A factor of one keeps counts exact.
+    out.add(name, type, help, { ...labels, ...own }, factor === 1 ? value : value * factor);
+  }
+}
+
+// One sample for each state, 1 for that which holds.
+function addStates<T extends string>(
+  out: Exposition,
+  name: string,
+  help: string,
+  labels: Labels,
+  states: readonly T[],
+  current: T,
+  label = 'state',
+): void {
+  for (const state of states) {
+    out.add(name, 'gauge', help, { ...labels, [label]: state }, state === current ? 1 : 0);
+  }
+}
+
+function addWorker(out: Exposition, report: WorkerReport): void {
+  const labels = { worker: report.index };
+  const details = {
+    ...labels,
+    engine: report.engine,
+    fallback: report.engineFallback,
+    cpu: report.cpu === undefined ? '' : String(report.cpu),
+  };
+  out.add('sluice_worker_info', 'gauge', 'How a worker runs.', details, 1);
+  const help = 'State of a worker.';
+  addStates(out, 'sluice_worker_state', help, labels, workerStates, report.state);
+  out.add(
+    'sluice_worker_heartbeat_age_seconds',
+    'gauge',
+    'Time since the worker’s last turn; it turns at least every 0.25 s.',
+    labels,
+    report.heartbeatAgeMs / 1000,
+  );
+  out.add(
+    'sluice_worker_config_generation',
+    'gauge',
+    'The configuration the worker follows.',
+    labels,
+    report.adopted,
+  );
+  addTotals(out, workerSamples, labels, report.totals);
+}
+
+function addListener(out: Exposition, view: MetricsView, listener: ListenerView): void {
+  const totals = view.reader.listener(listener.slot, listener.incarnation);
+  addTotals(out, listenerSamples, { listener: listener.name }, totals);
+}
+
+function addPool(out: Exposition, view: MetricsView, pool: PoolView): void {
+  const labels = { pool: pool.name };
+  const { strategy } = pool;
+  out.add('sluice_pool_info', 'gauge', 'How a pool chooses.', { ...labels, strategy }, 1);
+  addTotals(out, poolSamples, labels, view.reader.pool(pool.slot, pool.incarnation));
+  const measured = view.reader.poolHistograms(pool.slot, pool.incarnation);
+  for (const { field, name, help } of poolHistograms) {
+    const histogram = measured[field as keyof PoolHistograms];
+    out.addHistogram(name, help, labels, {
+      bounds: bucketBounds,
+      cumulative: histogram.cumulative(microsecondBounds),
+      count: histogram.count,
+      sum: histogram.sum / 1e6,
+    });
+  }
+}
+
+export const takesNewWork = ({ state, health, weight }: BackendView): boolean =>
+  state === 'up' && health !== 'unhealthy' && weight > 0;
+
+function addBackend(out: Exposition, view: MetricsView, pool: PoolView, backend: BackendView) {
+  const { state, health, weight, inFlight } = backend;
+  const labels = { pool: pool.name, backend: backend.id };
+  const gauge = (name: string, help: string, value: number): void =>
+    out.add(`sluice_backend_${name}`, 'gauge', help, labels, value);
+  gauge('up', 'Whether the backend takes new connections.', takesNewWork(backend) ? 1 : 0);
+  const intent = 'What the backend was told: drained has no connections left.';
+  addStates(out, 'sluice_backend_state', intent, labels, backendStates, state);
+  const found = 'What probes found.';
+  addStates(out, 'sluice_backend_health', found, labels, healthStates, health, 'health');
+  gauge('weight', 'Share of new connections.', weight);
+  gauge('connections_active', 'Connections open now.', inFlight);
+  const totals = view.reader.backend(backend.slot, backend.incarnation);
+  addTotals(out, backendSamples, labels, totals);
+}
+
+export function renderPrometheus(view: MetricsView): string {
+  const out = new Exposition();
+  const workers = view.reader.workers();
+  // Workers that fell back on their own may differ: then there is one sample for each engine.
+  for (const engine of new Set(workers.map((worker) => worker.engine))) {
+    const labels = { version: view.version, engine };
+    out.add('sluice_build_info', 'gauge', 'Version, and engine of the workers.', labels, 1);
+  }
+  out.add(
+    'sluice_start_time_seconds',
+    'gauge',
+    'Start of the balancer since the epoch.',
+    {},
+    view.startedAtMs / 1000,
+  );
+  out.add('sluice_config_generation', 'gauge', 'The published configuration.', {}, view.sequence);
+  for (const worker of workers) addWorker(out, worker);
+  for (const listener of view.listeners) addListener(out, view, listener);
+  for (const pool of view.pools) addPool(out, view, pool);
+  for (const pool of view.pools) {
+    for (const backend of pool.backends) addBackend(out, view, pool, backend);
+  }
+  return out.text();
+}

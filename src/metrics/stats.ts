@@ -1,0 +1,188 @@
+// `lb.stats()`: the same figures as `/metrics`, as a typed value, with percentiles computed from the
+// workers' own buckets (each at most 6.25 % wide).
+import type {
+  BackendView,
+  ListenerView,
+  MetricsView,
+  PoolHistograms,
+  PoolView,
+  WorkerReport,
+} from '../shm/read.ts';
+
+// Milliseconds; NaN while nothing was measured.
+export interface Latency {
+  readonly count: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+export interface WorkerStats {
+  readonly index: number;
+  readonly state: WorkerReport['state'];
+  readonly engine: WorkerReport['engine'];
+  readonly cpu: number | undefined;
+  readonly connections: number;
+  readonly accepted: number;
+  readonly heartbeatAgeMs: number;
+  readonly generation: number;
+}
+
+export interface ListenerStats {
+  readonly connections: number;
+  readonly connectionsTotal: number;
+  readonly rejectedTotal: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+export interface BackendStats {
+  readonly address: string;
+  readonly state: BackendView['state'];
+  readonly health: BackendView['health'];
+  readonly weight: number;
+  readonly connections: number;
+  readonly connectionsTotal: number;
+  readonly connectFailuresTotal: number;
+  readonly resetTotal: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface PoolErrors {
+  readonly connectRefused: number;
+  readonly connectTimeout: number;
+  readonly connectUnreachable: number;
+  readonly connectOther: number;
+  readonly noBackend: number;
+  readonly clientReset: number;
+  readonly backendReset: number;
+  readonly idleTimeout: number;
+  readonly cut: number;
+}
+
+export interface PoolStats {
+  readonly strategy: string;
+  readonly connections: number;
+  readonly connectionsTotal: number;
+  readonly retriesTotal: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly errors: PoolErrors;
+  readonly connect: Latency;
+  readonly firstByte: Latency;
+  readonly duration: Latency;
+  readonly backends: Readonly<Record<string, BackendStats>>;
+}
+
+export interface Stats {
+  readonly version: string;
+  // That of the workers; `none` before they have started.
+  readonly engine: WorkerReport['engine'];
+  readonly generation: number;
+  readonly startedAt: Date;
+  readonly connections: number;
+  readonly workers: readonly WorkerStats[];
+  readonly listeners: Readonly<Record<string, ListenerStats>>;
+  readonly pools: Readonly<Record<string, PoolStats>>;
+}
+
+function latency(histogram: PoolHistograms[keyof PoolHistograms]): Latency {
+  const quantile = (q: number): number => histogram.quantile(q) / 1000;
+  return {
+    count: histogram.count,
+    mean: histogram.sum / histogram.count / 1000,
+    p50: quantile(0.5),
+    p95: quantile(0.95),
+    p99: quantile(0.99),
+  };
+}
+
+const workerStats = (report: WorkerReport): WorkerStats => ({
+  index: report.index,
+  state: report.state,
+  engine: report.engine,
+  cpu: report.cpu,
+  connections: report.totals.connections,
+  accepted: report.totals.acceptedTotal,
+  heartbeatAgeMs: report.heartbeatAgeMs,
+  generation: report.adopted,
+});
+
+function listenerStats({ reader }: MetricsView, listener: ListenerView): ListenerStats {
+  const totals = reader.listener(listener.slot, listener.incarnation);
+  return {
+    connections: totals.connections,
+    connectionsTotal: totals.connectionsTotal,
+    rejectedTotal: totals.rejectedTotal,
+    receivedBytes: totals.receivedBytesTotal,
+    sentBytes: totals.sentBytesTotal,
+  };
+}
+
+function backendStats({ reader }: MetricsView, backend: BackendView): BackendStats {
+  const totals = reader.backend(backend.slot, backend.incarnation);
+  const { address, state, health, weight, inFlight } = backend;
+  return {
+    address,
+    state,
+    health,
+    weight,
+    connections: inFlight,
+    connectionsTotal: totals.connectionsTotal,
+    connectFailuresTotal: totals.connectFailuresTotal,
+    resetTotal: totals.resetTotal,
+    sentBytes: totals.sentBytesTotal,
+    receivedBytes: totals.receivedBytesTotal,
+  };
+}
+
+function poolStats(view: MetricsView, pool: PoolView): PoolStats {
+  const totals = view.reader.pool(pool.slot, pool.incarnation);
+  const measured = view.reader.poolHistograms(pool.slot, pool.incarnation);
+  const backends = pool.backends.map(
+    (backend) => [backend.id, backendStats(view, backend)] as const,
+  );
+  return {
+    strategy: pool.strategy,
+    connections: totals.connections,
+    connectionsTotal: totals.connectionsTotal,
+    retriesTotal: totals.retriesTotal,
+    sentBytes: totals.toBackendBytesTotal,
+    receivedBytes: totals.fromBackendBytesTotal,
+    errors: {
+      connectRefused: totals.connectRefusedTotal,
+      connectTimeout: totals.connectTimeoutTotal,
+      connectUnreachable: totals.connectUnreachableTotal,
+      connectOther: totals.connectOtherTotal,
+      noBackend: totals.noBackendTotal,
+      clientReset: totals.clientResetTotal,
+      backendReset: totals.backendResetTotal,
+      idleTimeout: totals.idleTimeoutTotal,
+      cut: totals.cutTotal,
+    },
+    connect: latency(measured.connectTime),
+    firstByte: latency(measured.firstByteTime),
+    duration: latency(measured.duration),
+    backends: Object.fromEntries(backends),
+  };
+}
+
+export function readStats(view: MetricsView): Stats {
+  const workers = view.reader.workers().map(workerStats);
+  return {
+    version: view.version,
+    engine: workers[0]?.engine ?? 'none',
+    generation: view.sequence,
+    startedAt: new Date(view.startedAtMs),
+    connections: workers.reduce((sum, { connections }) => sum + connections, 0),
+    workers,
+    listeners: Object.fromEntries(
+      view.listeners.map((listener) => [listener.name, listenerStats(view, listener)] as const),
+    ),
+    pools: Object.fromEntries(
+      view.pools.map((pool) => [pool.name, poolStats(view, pool)] as const),
+    ),
+  };
+}

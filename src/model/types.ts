@@ -1,0 +1,131 @@
+// What the balancer is told to be. `Desired` is what one provider states, checked by itself;
+// `Model` is all of them together, cross-checked. Both are immutable, nothing in a model is
+// optional. Times are milliseconds.
+
+export type Strategy = 'round_robin' | 'least_connections' | 'p2c';
+export type Mode = 'tcp';
+export type EngineChoice = 'auto' | 'io_uring' | 'epoll';
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface IpAddress {
+  readonly kind: 'ip';
+  readonly family: 'ipv4' | 'ipv6';
+  // The 16 bytes in network order as four little-endian words; IPv4 in the first.
+  readonly words: readonly [number, number, number, number];
+  readonly scope: number;
+  readonly port: number;
+  // `10.0.0.1:80`, `[2001:db8::1]:80`, canonical.
+  readonly text: string;
+}
+export interface UnixAddress {
+  readonly kind: 'unix';
+  readonly path: string;
+  // `unix:/path`.
+  readonly text: string;
+}
+// A host name: looked up once, when the configuration is applied.
+export interface NameAddress {
+  readonly kind: 'name';
+  readonly host: string;
+  readonly port: number;
+  readonly text: string;
+}
+export type Address = IpAddress | UnixAddress;
+export type StatedAddress = Address | NameAddress;
+
+export type ListenTarget =
+  // `everywhere`: `:port`, which is IPv4 and, where the system has it, IPv6.
+  | { readonly kind: 'address'; readonly address: StatedAddress; readonly everywhere: boolean }
+  // Listening sockets made by another process.
+  | { readonly kind: 'descriptors'; readonly descriptors: readonly number[] };
+
+export interface Settings {
+  // undefined: as many as the processors this process may use.
+  readonly workers: number | undefined;
+  readonly engine: EngineChoice;
+  // undefined: as many as the limit of open files allows.
+  readonly maxConnections: number | undefined;
+  readonly logLevel: LogLevel;
+  readonly adminListen: StatedAddress | undefined;
+}
+
+export interface Listener {
+  readonly name: string;
+  readonly target: ListenTarget;
+  // Equal when the sockets are the same ones.
+  readonly targetText: string;
+  readonly mode: Mode;
+  readonly routes: readonly Route[];
+  // 0: no limit of its own.
+  readonly maxConnections: number;
+  readonly idleTimeoutMs: number;
+}
+
+// `key` empty matches everything of the listener.
+export interface Route {
+  readonly key: string;
+  readonly pool: string;
+}
+
+export interface PoolSettings {
+  readonly strategy: Strategy;
+  readonly connectTimeoutMs: number;
+  readonly connectRetries: number;
+  readonly drainTimeoutMs: number;
+}
+
+export interface StatedBackend {
+  // The address as stated, canonical: what people call the backend.
+  readonly id: string;
+  readonly address: StatedAddress;
+  readonly weight: number;
+}
+export interface Backend extends StatedBackend {
+  readonly address: Address;
+  // Equal when it is the same backend: its id, and what the id was resolved to.
+  readonly key: string;
+}
+
+// What one provider states of a pool.
+export interface DesiredPool<B extends StatedBackend = StatedBackend> {
+  // undefined: another provider defines the pool, this one adds to it.
+  readonly settings: PoolSettings | undefined;
+  readonly backends: ReadonlyMap<string, B>;
+  // Ids that other providers state and that shall not be.
+  readonly without: ReadonlySet<string>;
+  // Weights that take the place of the stated ones, by id.
+  readonly weights: ReadonlyMap<string, number>;
+}
+
+export interface Desired<B extends StatedBackend = StatedBackend> {
+  // Name of the provider.
+  readonly source: string;
+  readonly settings: Settings | undefined;
+  readonly listeners: ReadonlyMap<string, Listener>;
+  readonly pools: ReadonlyMap<string, DesiredPool<B>>;
+}
+
+export interface Pool {
+  readonly name: string;
+  readonly settings: PoolSettings;
+  // By id, in the order stated. The same map object as before means: unchanged.
+  readonly backends: ReadonlyMap<string, Backend>;
+}
+
+export interface Model {
+  readonly settings: Settings;
+  readonly listeners: ReadonlyMap<string, Listener>;
+  readonly pools: ReadonlyMap<string, Pool>;
+}
+
+export const emptyModel: Model = {
+  settings: {
+    workers: undefined,
+    engine: 'auto',
+    maxConnections: undefined,
+    logLevel: 'info',
+    adminListen: undefined,
+  },
+  listeners: new Map(),
+  pools: new Map(),
+};

@@ -1,0 +1,145 @@
+// The package as users get it: packed, installed into an empty folder without install scripts, and
+// run on every node version that it promises to support.
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const minutes = (count: number): number => count * 60_000;
+const maxPackedBytes = 2_000_000;
+const maxUnpackedBytes = 6_000_000;
+
+interface Packed {
+  readonly filename: string;
+  readonly size: number;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string; readonly mode: number }[];
+}
+
+function run(command: string, args: readonly string[], cwd: string): string {
+  return execFileSync(command, args, {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: minutes(4),
+  });
+}
+
+const npmInstall = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--no-save'];
+
+// A node binary of one major version, from its npm package; kept, as it is 100 MB.
+function nodeBinary(major: number): string {
+  const name = `node-linux-${process.arch}`;
+  const folder = join(root, '.cache', `node-${major}`);
+  const binary = join(folder, 'node_modules', name, 'bin/node');
+  if (!existsSync(binary)) {
+    mkdirSync(folder, { recursive: true });
+    run('npm', [...npmInstall, `--prefix=${folder}`, `${name}@${major}`], folder);
+  }
+  return binary;
+}
+
+describe('the packed package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-package-'));
+  const installed = join(folder, 'node_modules/sluice');
+  let packed: Packed;
+
+  beforeAll(() => {
+    run('npx', ['tsx', 'scripts/build.ts'], root);
+    run('npx', ['tsx', 'scripts/prebuilds.ts', '--if-stale'], root);
+    const pack = ['pack', '--json', '--ignore-scripts', `--pack-destination=${folder}`];
+    const [report] = JSON.parse(run('npm', pack, root)) as Packed[];
+    if (report === undefined) throw new Error('npm pack reported nothing');
+    packed = report;
+    const tarball = join(folder, packed.filename);
+    run('npm', [...npmInstall, `--prefix=${folder}`, tarball], folder);
+  }, minutes(8));
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('holds what users need', () => {
+    const paths = packed.files.map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'LICENSE',
+        'README.md',
+        'dist/main.js',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/config.schema.json',
+        `prebuilds/linux-${process.arch}/sluice.glibc.node`,
+      ]),
+    );
+  });
+
+  it('holds nothing else', () => {
+    const allowed =
+      /^(?:dist|prebuilds|native|examples)\/|^(?:package\.json|binding\.gyp|LICENSE|[A-Z]+\.md)$/;
+    const paths = packed.files.map(({ path }) => path);
+    expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
+    expect(
+      paths.filter((path) => /(?:^|\/)\.|\.test\.|_test\.|\.o$|tsbuildinfo/.test(path)),
+    ).toEqual([]);
+  });
+
+  it('stays within its size', () => {
+    expect(packed.size).toBeLessThan(maxPackedBytes);
+    expect(packed.unpackedSize).toBeLessThan(maxUnpackedBytes);
+  });
+
+  it('runs nothing and builds nothing at install', () => {
+    const text = readFileSync(join(installed, 'package.json'), 'utf8');
+    const { scripts, gypfile } = JSON.parse(text) as {
+      scripts: Record<string, string>;
+      gypfile: boolean;
+    };
+    expect(gypfile).toBe(false);
+    expect(Object.keys(scripts)).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(?:pre|post)?install$/)]),
+    );
+    expect(existsSync(join(installed, 'build'))).toBe(false);
+  });
+
+  it('brings a command', () => {
+    expect(statSync(join(installed, 'dist/main.js')).mode & 0o111).toBe(0o111);
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    const command = join(folder, 'node_modules/.bin/sluice');
+    expect(run(command, ['--version'], folder)).toContain(version);
+  });
+
+  it.each([20, 22, 24])(
+    'balances traffic on node %i',
+    (major) => {
+      cpSync(join(root, 'test/fixtures/package-traffic.mjs'), join(folder, 'traffic.mjs'));
+      const output = run(nodeBinary(major), ['traffic.mjs'], folder);
+      const result = JSON.parse(output.trim().split('\n').at(-1) ?? '') as {
+        node: string;
+        engine: string;
+        echoed: number;
+        connections: number[];
+      };
+      expect(result.node).toMatch(new RegExp(`^v${major}\\.`));
+      expect(result.engine).toMatch(/^(?:io_uring|epoll)$/);
+      expect(result.echoed).toBe(200);
+      expect(result.connections.reduce((total, count) => total + count, 0)).toBe(200);
+      // Each of the two workers goes round on its own.
+      const spread = Math.max(...result.connections) - Math.min(...result.connections);
+      expect(spread).toBeLessThanOrEqual(2);
+    },
+    minutes(5),
+  );
+});

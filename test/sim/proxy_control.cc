@@ -1,0 +1,395 @@
+#include "proxy_control.h"
+
+namespace sluice::proxy_sim {
+namespace {
+
+constexpr uint64_t kAcknowledgeSlack = 10 * kSecond;
+
+}  // namespace
+
+Control::Control(World& world, const shm::Region& region, uint32_t workers)
+    : world_(world),
+      region_(region),
+      workers_(workers),
+      prng_(world.options.seed ^ 0xc0117401),
+      live_(region),
+      slot_contents_(shm::kSnapshotSlots, 0) {}
+
+shm::Worker& Control::words(uint32_t worker) const {
+  return *reinterpret_cast<shm::Worker*>(region_.worker_area(worker) + shm::kWorkerOffset);
+}
+
+uint32_t Control::first_generation(const test::ListenerSpec& listener) const {
+  const auto found = listener_since_.find(listener.incarnation);
+  return found == listener_since_.end() ? 0 : found->second;
+}
+
+void Control::close_unadopted() {
+  for (const test::ListenerSpec& listener : config_.listeners) {
+    const uint32_t since = first_generation(listener);
+    for (uint32_t w = 0; w < workers_; w++) {
+      const bool adopted = since != 0 && words(w).adopted.load() >> 3 >= since >> 3;
+      if (!adopted) world_.close_socket(listener.descriptors[w]);
+    }
+  }
+}
+
+uint32_t Control::in_flight(uint32_t slot) const {
+  uint32_t sum = 0;
+  for (uint32_t w = 0; w < workers_; w++) {
+    sum += reinterpret_cast<shm::WorkerInFlight*>(region_.worker_area(w) +
+                                                  shm::kWorkerInFlightOffset)[slot]
+               .count.load();
+  }
+  return sum;
+}
+
+bool Control::all_adopted(uint32_t generation) const {
+  for (uint32_t w = 0; w < workers_; w++) {
+    if (words(w).adopted.load() >> 3 < generation >> 3) return false;
+  }
+  return true;
+}
+
+bool Control::all_live(uint32_t sequence) const {
+  for (uint32_t w = 0; w < workers_; w++) {
+    if (words(w).live_adopted.load() < sequence) return false;
+  }
+  return true;
+}
+
+void Control::begin(uint32_t listeners, uint32_t pools, uint32_t backends_per_pool) {
+  const uint32_t connect_timeout_ms = 200 + prng_.below(3000);
+  const uint32_t retries = prng_.below(3);
+  world_.connect_timeout_ns = connect_timeout_ms * kMs;
+  for (uint32_t slot = 0; slot < pools; slot++) {
+    test::PoolSpec pool;
+    pool.slot = slot;
+    pool.strategy = static_cast<shm::Strategy>(prng_.below(3));
+    pool.connect_timeout_ms = connect_timeout_ms;
+    pool.connect_retries = retries;
+    config_.pools.push_back(pool);
+  }
+  for (uint32_t i = 0; i < pools * backends_per_pool; i++) add_backend(i % pools);
+  for (uint32_t slot = 0; slot < listeners; slot++) {
+    test::ListenerSpec listener;
+    listener.slot = slot;
+    listener.incarnation = 1 + slot;
+    listener.pool = slot % pools;
+    listener.idle_timeout_ms = 500 + prng_.below(60'000);
+    for (uint32_t w = 0; w < workers_; w++) {
+      listener.descriptors.push_back(world_.listen(
+          listener.idle_timeout_ms * kMs, (retries + 1) * (world_.connect_timeout_ns + kSecond)));
+    }
+    config_.listeners.push_back(listener);
+  }
+  publish();
+}
+
+void Control::put_backend(uint32_t slot, uint32_t incarnation, uint32_t pool) {
+  Backend& backend = backends_[slot];
+  backend = Backend{};
+  backend.spec.slot = slot;
+  backend.spec.incarnation = incarnation;
+  backend.spec.pool = pool;
+  backend.spec.port = 80;
+  backend.target = static_cast<uint32_t>(world_.targets.size());
+  world_.targets.emplace_back();
+  backend.spec.address[0] = 10;
+  backend.spec.address[1] = static_cast<uint8_t>(backend.target >> 16);
+  backend.spec.address[2] = static_cast<uint8_t>(backend.target >> 8);
+  backend.spec.address[3] = static_cast<uint8_t>(backend.target);
+  backend.weight = prng_.below(2) == 0 ? 1 : 1 + prng_.below(10);
+  live_.set_weight(slot, backend.weight);
+  live_.set_admin(slot, shm::AdminState::up);
+  live_.set_health(slot, incarnation, shm::HealthState::unknown);
+  live_.touch(pool);
+  if (world_.options.faults && prng_.below(6) == 0) {
+    world_.targets.back().mode = static_cast<Target::Mode>(prng_.below(4));
+  }
+}
+
+void Control::add_backend(uint32_t pool) {
+  for (Backend& backend : backends_) {
+    const bool free = backend.removed && backend.removed_generation != 0 &&
+                      all_adopted(backend.removed_generation) && in_flight(backend.spec.slot) == 0;
+    if (!free || prng_.below(3) == 0) continue;
+    for (const uint32_t generation : slot_contents_) {
+      // Nobody may hold a snapshot that has the old one.
+      if (generation != 0 && generation >> 3 < backend.removed_generation >> 3) return;
+    }
+    return put_backend(backend.spec.slot, backend.spec.incarnation + 1, pool);
+  }
+  backends_.emplace_back();
+  put_backend(static_cast<uint32_t>(backends_.size()) - 1, 1, pool);
+}
+
+// Snapshot slots that nobody can look at any more are scrambled at once.
+void Control::reclaim() {
+  for (uint32_t slot = 0; slot < shm::kSnapshotSlots; slot++) {
+    const uint32_t content = slot_contents_[slot];
+    if (content == 0 || content == generation_) continue;
+    bool free = true;
+    for (uint32_t w = 0; w < workers_; w++) {
+      free = free && words(w).adopted.load() >> 3 > content >> 3 &&
+             words(w).snapshot_refs[slot].load() == 0;
+    }
+    if (!free) continue;
+    test::SnapshotBuilder(region_, slot).poison();
+    slot_contents_[slot] = 0;
+  }
+}
+
+bool Control::publish() {
+  dirty_ = true;
+  reclaim();
+  uint32_t slot = 0;
+  while (slot < shm::kSnapshotSlots && slot_contents_[slot] != 0) slot++;
+  if (slot == shm::kSnapshotSlots) return false;
+  config_.backends.clear();
+  for (test::PoolSpec& pool : config_.pools) pool.members.clear();
+  for (const Backend& backend : backends_) {
+    if (backend.removed) continue;
+    config_.backends.push_back(backend.spec);
+    config_.pools[backend.spec.pool].members.push_back(backend.spec.slot);
+  }
+  generation_ = test::SnapshotBuilder(region_, slot).write(++sequence_, config_);
+  slot_contents_[slot] = generation_;
+  for (Backend& backend : backends_) {
+    if (!backend.removed || backend.removed_generation != 0) continue;
+    backend.removed_generation = generation_;
+    world_.targets[backend.target].banned_generation = generation_;
+  }
+  for (const test::ListenerSpec& listener : config_.listeners) {
+    listener_since_.try_emplace(listener.incarnation, generation_);
+  }
+  live_.publish(generation_);
+  published_ns_ = world_.now;
+  dirty_ = false;
+  world_.note("publish", sequence_, slot, config_.backends.size());
+  for (SimEngine* engine : world_.engines) engine->wake();
+  return true;
+}
+
+// Live words have changed: workers look, and from their acknowledgement on the ban holds.
+void Control::announce(Backend& backend) {
+  live_.touch(backend.spec.pool);
+  live_sequence_ = live_.next_sequence();
+  announced_ns_ = world_.now;
+  set_ban(backend);
+  for (SimEngine* engine : world_.engines) engine->wake();
+  world_.note("live", backend.spec.slot, static_cast<uint64_t>(backend.admin), backend.weight);
+}
+
+void Control::set_ban(Backend& backend) {
+  const bool out = backend.admin != shm::AdminState::up || backend.weight == 0 || backend.unhealthy;
+  Target& target = world_.targets[backend.target];
+  if (!out) {
+    target.banned_live = kNone;
+  } else if (target.banned_live == kNone) {
+    target.banned_live = live_sequence_;
+  }
+}
+
+void Control::on_pick(uint32_t worker, uint32_t index) {
+  Target& target = world_.targets[index];
+  target.picks++;
+  if (target.banned_generation != kNone &&
+      words(worker).adopted.load() >> 3 >= target.banned_generation >> 3) {
+    world_.fail("a removed backend is never picked", "target %u by worker %u", index, worker);
+  }
+  if (target.banned_live != kNone && words(worker).live_adopted.load() >= target.banned_live) {
+    world_.fail("a backend that is out is never picked", "target %u by worker %u", index, worker);
+  }
+}
+
+Control::Backend* Control::random_backend() {
+  if (backends_.empty()) return nullptr;
+  Backend& backend = backends_[prng_.below(static_cast<uint32_t>(backends_.size()))];
+  return backend.removed ? nullptr : &backend;
+}
+
+// Removed backends lose their connections: cut together with the publication, or after a while.
+void Control::remove_backend(Backend& backend, bool later) {
+  backend.removed = true;
+  backend.admin = later ? shm::AdminState::drain : shm::AdminState::cut;
+  if (!later) world_.targets[backend.target].cut = true;
+  live_.set_admin(backend.spec.slot, backend.admin);
+  announce(backend);
+  publish();
+}
+
+void Control::change_live(Backend& backend) {
+  switch (prng_.below(6)) {
+    case 0:
+      backend.admin = shm::AdminState::drain;
+      break;
+    case 1:
+      backend.admin = shm::AdminState::cut;
+      world_.targets[backend.target].cut = true;
+      break;
+    case 2:
+      backend.weight = prng_.below(4) == 0 ? 0 : 1 + prng_.below(10);
+      break;
+    case 3:
+      backend.unhealthy = true;
+      break;
+    default:
+      backend.admin = shm::AdminState::up;
+      backend.unhealthy = false;
+      if (backend.weight == 0) backend.weight = 1;
+      break;
+  }
+  live_.set_admin(backend.spec.slot, backend.admin);
+  live_.set_weight(backend.spec.slot, backend.weight);
+  live_.set_health(backend.spec.slot, backend.spec.incarnation,
+                   backend.unhealthy ? shm::HealthState::unhealthy : shm::HealthState::healthy);
+  announce(backend);
+}
+
+void Control::change_listener() {
+  if (prng_.below(2) == 0 && config_.listeners.size() > 1) {
+    const uint32_t at = prng_.below(static_cast<uint32_t>(config_.listeners.size()));
+    const uint32_t since = first_generation(config_.listeners[at]);
+    if (since == 0 || !all_adopted(since)) return;
+    config_.listeners.erase(config_.listeners.begin() + at);
+  } else if (config_.listeners.size() < 4) {
+    test::ListenerSpec listener = config_.listeners[0];
+    uint32_t slot = 0;
+    for (const test::ListenerSpec& other : config_.listeners) {
+      if (other.slot == slot) slot = prng_.below(8);
+    }
+    for (const test::ListenerSpec& other : config_.listeners) {
+      if (other.slot == slot) return;
+    }
+    listener.slot = slot;
+    listener.incarnation = 1000 + static_cast<uint32_t>(edits_);
+    listener.pool = prng_.below(static_cast<uint32_t>(config_.pools.size()));
+    const uint64_t budget =
+        (config_.pools[0].connect_retries + 1) * (world_.connect_timeout_ns + kSecond);
+    for (int& fd : listener.descriptors) fd = world_.listen(listener.idle_timeout_ms * kMs, budget);
+    config_.listeners.push_back(listener);
+  } else {
+    return;
+  }
+  config_.listeners_version++;
+  publish();
+}
+
+void Control::change_pool() {
+  test::PoolSpec& pool = config_.pools[prng_.below(static_cast<uint32_t>(config_.pools.size()))];
+  pool.strategy = static_cast<shm::Strategy>(prng_.below(3));
+  if (prng_.below(3) == 0) pool.incarnation++;
+  for (test::ListenerSpec& listener : config_.listeners) {
+    listener.pool = prng_.below(static_cast<uint32_t>(config_.pools.size()));
+  }
+  publish();
+}
+
+void Control::edit() {
+  edits_++;
+  reclaim();
+  if (dirty_) {
+    publish();
+    return;
+  }
+  Backend* backend = random_backend();
+  switch (prng_.below(10)) {
+    case 0:
+    case 1:
+      add_backend(prng_.below(static_cast<uint32_t>(config_.pools.size())));
+      publish();
+      return;
+    case 2:
+    case 3:
+      if (backend != nullptr) remove_backend(*backend, prng_.below(2) == 0);
+      return;
+    case 4:
+      return change_listener();
+    case 5:
+      return change_pool();
+    case 6:  // the drain of a removed backend runs out
+      for (Backend& gone : backends_) {
+        if (!gone.removed || gone.admin == shm::AdminState::cut) continue;
+        gone.admin = shm::AdminState::cut;
+        world_.targets[gone.target].cut = true;
+        live_.set_admin(gone.spec.slot, gone.admin);
+        announce(gone);
+      }
+      return;
+    default:
+      if (backend != nullptr) change_live(*backend);
+  }
+}
+
+int Control::random_listener() {
+  if (config_.listeners.empty()) return -1;
+  const auto& listener =
+      config_.listeners[prng_.below(static_cast<uint32_t>(config_.listeners.size()))];
+  const int fd =
+      listener.descriptors[prng_.below(static_cast<uint32_t>(listener.descriptors.size()))];
+  for (const Listener& entry : world_.listeners) {
+    if (entry.fd == fd && entry.is_open) return fd;
+  }
+  return -1;
+}
+
+int Control::first_listener() const { return config_.listeners[0].descriptors[0]; }
+
+void Control::enter_phase(shm::Phase phase) {
+  region_.control().phase.store(static_cast<uint32_t>(phase), std::memory_order_release);
+  if (phase == shm::Phase::stopping) world_.stopping = true;
+  world_.note("phase", static_cast<uint64_t>(phase), 0, 0);
+  for (SimEngine* engine : world_.engines) engine->wake();
+}
+
+void Control::check() {
+  if (world_.stopping) return;
+  if (!all_adopted(generation_) && world_.now - published_ns_ > kAcknowledgeSlack) {
+    world_.fail("a published configuration is adopted", "sequence %u", sequence_);
+  }
+  if (!all_live(live_sequence_) && world_.now - announced_ns_ > kAcknowledgeSlack) {
+    world_.fail("live words are acknowledged", "sequence %u", live_sequence_);
+  }
+  for (Backend& backend : backends_) {
+    if (backend.admin != shm::AdminState::cut) {
+      backend.cut_acknowledged_ns = 0;
+      continue;
+    }
+    if (!all_live(live_sequence_)) continue;
+    if (backend.cut_acknowledged_ns == 0) backend.cut_acknowledged_ns = world_.now;
+    if (world_.now - backend.cut_acknowledged_ns > kAcknowledgeSlack &&
+        in_flight(backend.spec.slot) > 0) {
+      world_.fail("nothing is left on a cut backend", "slot %u: %u connections",
+                  backend.spec.slot, in_flight(backend.spec.slot));
+    }
+  }
+}
+
+void Control::check_quiet() {
+  for (uint32_t w = 0; w < workers_; w++) {
+    const auto zero = [&](const char* what, uint32_t at, uint64_t value) {
+      if (value == 0) return;
+      world_.fail("gauges return to zero", "worker %u: %s[%u] = %llu", w, what, at,
+                  static_cast<unsigned long long>(value));
+    };
+    shm::Worker& own = words(w);
+    zero("connections", 0, own.connections.load());
+    zero("buffers_lent_small", 0, own.buffers_lent_small.load());
+    zero("buffers_lent_large", 0, own.buffers_lent_large.load());
+    zero("pipes_lent", 0, own.pipes_lent.load());
+    for (uint32_t s = 0; s < shm::kSnapshotSlots; s++) {
+      zero("snapshot_refs", s, own.snapshot_refs[s].load());
+    }
+    shm::WorkerBlock block(region_, w);
+    for (uint32_t s = 0; s < 16; s++) {
+      zero("listener connections", s, block.listener(s).connections.load());
+    }
+    for (uint32_t s = 0; s < config_.pools.size(); s++) {
+      zero("pool connections", s, block.pool(s).connections.load());
+    }
+    for (uint32_t s = 0; s < backends_.size(); s++) zero("in_flight", s, block.in_flight(s).load());
+  }
+}
+
+}  // namespace sluice::proxy_sim

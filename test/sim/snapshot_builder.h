@@ -1,0 +1,211 @@
+// Writes a configuration into a snapshot slot the way src/shm/publish.ts does, for tests that have
+// no TypeScript beside them. Plain values in, bytes in the region out.
+#pragma once
+
+#include <arpa/inet.h>
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/assert.h"
+#include "shm/region.h"
+#include "shm/snapshot.h"
+
+namespace sluice::test {
+
+struct ListenerSpec {
+  uint32_t slot = 0;
+  uint32_t incarnation = 1;
+  uint32_t pool = 0;  // target of its TCP route
+  std::vector<int> descriptors;
+  uint32_t idle_timeout_ms = 60'000;
+  uint32_t max_connections = 0;
+  shm::AddressFamily family = shm::AddressFamily::ipv4;
+};
+
+struct PoolSpec {
+  uint32_t slot = 0;
+  uint32_t incarnation = 1;
+  shm::Strategy strategy = shm::Strategy::round_robin;
+  std::vector<uint32_t> members;  // backend slots
+  uint32_t members_version = 1;
+  uint32_t connect_timeout_ms = 1000;
+  uint32_t connect_retries = 2;
+};
+
+struct BackendSpec {
+  uint32_t slot = 0;
+  uint32_t incarnation = 1;
+  uint32_t pool = 0;
+  shm::AddressFamily family = shm::AddressFamily::ipv4;
+  uint32_t port = 0;
+  uint8_t address[16] = {127, 0, 0, 1};
+  std::string path;
+};
+
+struct ConfigSpec {
+  std::vector<ListenerSpec> listeners;
+  std::vector<PoolSpec> pools;
+  std::vector<BackendSpec> backends;
+  uint32_t listeners_version = 1;
+  uint32_t max_connections = 0;
+  uint32_t hash_seed = 0x5eed;
+};
+
+class SnapshotBuilder {
+ public:
+  SnapshotBuilder(const shm::Region& region, uint32_t slot)
+      : base_(region.data() + shm::kSnapshotBase + shm::kSnapshotStride * slot), slot_(slot) {}
+
+  // Writes `config`; returns its generation, ready for `publish`.
+  uint32_t write(uint32_t sequence, const ConfigSpec& config) {
+    fill(0);
+    shm::Snapshot& head = at<shm::Snapshot>(shm::kSnapshotOffset);
+    head = shm::Snapshot{};
+    head.generation = sequence << 3 | slot_;
+    head.listeners_version = config.listeners_version;
+    head.max_connections = config.max_connections;
+    head.hash_seed = config.hash_seed;
+    for (const BackendSpec& backend : config.backends) put(head, backend);
+    for (const PoolSpec& pool : config.pools) put(head, pool);
+    for (const ListenerSpec& entry : config.listeners) put(head, entry);
+    put_table(head);
+    return head.generation;
+  }
+
+  // For a slot that nobody may look at any more: a reader that still does meets nonsense.
+  void poison() {
+    fill(0xee);
+    shm::Snapshot& head = at<shm::Snapshot>(shm::kSnapshotOffset);
+    head.listeners_version = 0xeeeeeeee;
+    head.route_table_size = 0;
+  }
+
+ private:
+  template <typename T>
+  T& at(uint64_t offset, uint32_t index = 0) {
+    return reinterpret_cast<T*>(base_ + offset)[index];
+  }
+  static void raise(uint32_t& high, uint32_t slot) {
+    if (slot >= high) high = slot + 1;
+  }
+
+  // Sets every byte of what the slot's last configuration used.
+  void fill(uint8_t value) {
+    const shm::Snapshot& old = at<shm::Snapshot>(shm::kSnapshotOffset);
+    const auto area = [&](uint64_t offset, size_t bytes) {
+      std::memset(base_ + offset, value, bytes);
+    };
+    area(shm::kSnapshotListenerOffset, old.listeners_high * sizeof(shm::SnapshotListener));
+    area(shm::kSnapshotPoolOffset, old.pools_high * sizeof(shm::SnapshotPool));
+    area(shm::kSnapshotMemberOffset, old.members_count * sizeof(shm::SnapshotMember));
+    area(shm::kSnapshotBackendOffset, old.backends_high * sizeof(shm::SnapshotBackend));
+  }
+
+  void put(shm::Snapshot& head, const BackendSpec& spec) {
+    raise(head.backends_high, spec.slot);
+    auto& entry = at<shm::SnapshotBackend>(shm::kSnapshotBackendOffset, spec.slot);
+    entry = shm::SnapshotBackend{};
+    entry.incarnation = spec.incarnation;
+    entry.pool = spec.pool;
+    entry.family = static_cast<uint32_t>(spec.family);
+    entry.port = spec.port;
+    std::memcpy(entry.address, spec.address, sizeof(entry.address));
+    entry.path_offset = head.arena_used;
+    entry.path_bytes = static_cast<uint32_t>(spec.path.size());
+    std::memcpy(base_ + shm::kSnapshotArenaOffset + head.arena_used, spec.path.data(),
+                spec.path.size());
+    head.arena_used += entry.path_bytes;
+  }
+
+  void put(shm::Snapshot& head, const PoolSpec& spec) {
+    raise(head.pools_high, spec.slot);
+    auto& entry = at<shm::SnapshotPool>(shm::kSnapshotPoolOffset, spec.slot);
+    entry = shm::SnapshotPool{};
+    entry.incarnation = spec.incarnation;
+    entry.strategy = static_cast<uint32_t>(spec.strategy);
+    entry.member_first = head.members_count;
+    entry.member_count = static_cast<uint32_t>(spec.members.size());
+    entry.members_version = spec.members_version;
+    entry.connect_timeout_ms = spec.connect_timeout_ms;
+    entry.connect_retries = spec.connect_retries;
+    for (const uint32_t backend : spec.members) {
+      at<shm::SnapshotMember>(shm::kSnapshotMemberOffset, head.members_count++).backend = backend;
+    }
+  }
+
+  void put(shm::Snapshot& head, const ListenerSpec& spec) {
+    raise(head.listeners_high, spec.slot);
+    auto& entry = at<shm::SnapshotListener>(shm::kSnapshotListenerOffset, spec.slot);
+    entry = shm::SnapshotListener{};
+    entry.mode = static_cast<uint32_t>(shm::Mode::tcp);
+    entry.incarnation = spec.incarnation;
+    entry.descriptor_first = head.descriptors_count;
+    entry.descriptor_count = static_cast<uint32_t>(spec.descriptors.size());
+    entry.max_connections = spec.max_connections;
+    entry.idle_timeout_ms = spec.idle_timeout_ms;
+    entry.family = static_cast<uint32_t>(spec.family);
+    for (const int fd : spec.descriptors) {
+      at<shm::SnapshotDescriptor>(shm::kSnapshotDescriptorOffset, head.descriptors_count++).fd = fd;
+    }
+    auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, head.routes_count++);
+    route = shm::SnapshotRoute{};
+    route.pool = spec.pool;
+    route.listener = spec.slot;
+  }
+
+  // Open addressing with linear probing, at most half full.
+  void put_table(shm::Snapshot& head) {
+    uint32_t size = head.routes_count == 0 ? 0 : 2;
+    while (size < 2 * head.routes_count) size *= 2;
+    head.route_table_size = size;
+    auto* table = &at<shm::SnapshotRouteTable>(shm::kSnapshotRouteTableOffset);
+    std::memset(table, 0, size * sizeof(*table));
+    for (uint32_t i = 0; i < head.routes_count; i++) {
+      const auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, i);
+      uint32_t slot = shm::route_hash(head.hash_seed, route.listener, nullptr, 0) & (size - 1);
+      while (table[slot].route != 0) slot = (slot + 1) & (size - 1);
+      table[slot].route = i + 1;
+    }
+  }
+
+  uint8_t* base_;
+  uint32_t slot_;
+};
+
+// The controller's words. Each setter only stores; `touch` makes workers look.
+class LiveWords {
+ public:
+  explicit LiveWords(const shm::Region& region) : region_(region) {}
+
+  void set_admin(uint32_t backend, shm::AdminState state) {
+    word(backend).admin.store(static_cast<uint32_t>(state), std::memory_order_relaxed);
+  }
+  void set_weight(uint32_t backend, uint32_t weight) {
+    word(backend).weight.store(weight, std::memory_order_relaxed);
+  }
+  void set_health(uint32_t backend, uint32_t incarnation, shm::HealthState state) {
+    word(backend).health.store(incarnation << 8 | static_cast<uint32_t>(state),
+                               std::memory_order_relaxed);
+  }
+  void touch(uint32_t pool) {
+    auto* pools = reinterpret_cast<shm::PoolLive*>(region_.data() + shm::kPoolLiveOffset);
+    pools[pool].epoch.fetch_add(1, std::memory_order_release);
+  }
+  uint32_t next_sequence() {
+    return region_.control().live_sequence.fetch_add(1, std::memory_order_release) + 1;
+  }
+  void publish(uint32_t generation) {
+    region_.control().generation.store(generation, std::memory_order_release);
+  }
+
+ private:
+  shm::BackendLive& word(uint32_t backend) {
+    return reinterpret_cast<shm::BackendLive*>(region_.data() + shm::kBackendLiveOffset)[backend];
+  }
+  const shm::Region& region_;
+};
+
+}  // namespace sluice::test
