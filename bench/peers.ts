@@ -34,7 +34,10 @@ export async function startContender(name: ContenderName, setup: Setup): Promise
   try {
     await waitForListener(setup.port, started);
     const engine = engineOf(name);
-    if (engine !== undefined) await assertEngine(setup.adminPort, engine);
+    if (engine !== undefined) {
+      await waitForListener(setup.adminPort, started);
+      await assertEngine(setup.adminPort, engine);
+    }
     // Whatever a process does just after it has begun to listen is not part of a measurement.
     await sleep(300);
     return { pid: trafficPid(name, started), stop: () => stop(started) };

@@ -150,7 +150,9 @@ void UringEngine::handle(const io_uring_cqe& completion, Output& output) {
     case Kind::splice_out_ready:
       return handle_splice_ready(fd, true, completion.res, output);
     case Kind::cancel:
-      return handle_cancel(fd, completion.res);
+    case Kind::cancel_in:
+    case Kind::cancel_out:
+      return handle_cancel(static_cast<Kind>(completion.user_data >> 32), fd, completion.res);
     case Kind::wake:
       hear_wake();
       if ((completion.flags & IORING_CQE_F_MORE) == 0) stage_wake();
@@ -286,14 +288,19 @@ void UringEngine::run_splice(int fd, bool out, Output& output) {
 
 // --- Cancels ---
 
-// The kernel answers with the number of operations it found. It misses one that is just being
-// executed on our behalf; such a one is looked for again in the next turn.
-void UringEngine::handle_cancel(int fd, int32_t result) {
+// The kernel answers the cancel of a descriptor with the number of operations it found. It misses
+// one that is just being executed on our behalf; such a one is looked for again in the next turn.
+void UringEngine::handle_cancel(Kind kind, int fd, int32_t result) {
   const Descriptor& descriptor = at(fd);
-  int32_t wanted = 0;
-  if (descriptor.in_phase == Phase::in_kernel && descriptor.in_cancelled) wanted++;
-  if (descriptor.out_phase == Phase::in_kernel && descriptor.out_cancelled) wanted++;
-  if (wanted > std::max(result, 0)) stage_cancel(fd);
+  const bool in = descriptor.in_phase == Phase::in_kernel && descriptor.in_cancelled;
+  const bool out = descriptor.out_phase == Phase::in_kernel && descriptor.out_cancelled;
+  if (kind == Kind::cancel) {
+    if (result >= (in ? 1 : 0) + (out ? 1 : 0)) return;
+  } else if (result != -ENOENT) {
+    return;
+  }
+  if (in && kind != Kind::cancel_out) stage_cancel_again(Kind::cancel_in, fd);
+  if (out && kind != Kind::cancel_in) stage_cancel_again(Kind::cancel_out, fd);
 }
 
 }  // namespace sluice::io

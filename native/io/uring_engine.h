@@ -50,7 +50,9 @@ class UringEngine final : public SystemEngine {
     splice_out_ready,  // the socket may be spliced to
     send,
     connect,
-    cancel,
+    cancel,      // of everything on a descriptor
+    cancel_in,   // of its receiving operation, when `cancel` had not found it
+    cancel_out,  // the same for the sending one
     wake,
   };
   // Where a descriptor's operation is. From `in_kernel` on it has an entry in the ring.
@@ -69,7 +71,8 @@ class UringEngine final : public SystemEngine {
     int32_t out_pipe;
     Phase in_phase;
     Phase out_phase;
-    Kind in_kind;
+    Kind in_kind;  // whose completion the operation waits for
+    Kind out_kind;
     BufferClass cls : 1;
     bool in_cancelled : 1;
     bool out_cancelled : 1;
@@ -96,8 +99,9 @@ class UringEngine final : public SystemEngine {
   void stage_poll(Kind kind, int fd, uint32_t events);
   void stage_wake();
   void stage_cancel(int fd);
+  void stage_cancel_again(Kind kind, int fd);
   Descriptor& begin_in(int fd, Token token, Kind kind, Phase phase);
-  Descriptor& begin_out(int fd, Token token, Phase phase);
+  Descriptor& begin_out(int fd, Token token, Kind kind, Phase phase);
 
   // uring_preflight.cc
   struct Trial;
@@ -114,7 +118,7 @@ class UringEngine final : public SystemEngine {
   void handle_recv(int fd, Descriptor& descriptor, const io_uring_cqe& completion, Output& output);
   void starve(int fd, Descriptor& descriptor, Output& output);
   void handle_splice_ready(int fd, bool out, int32_t result, Output& output);
-  void handle_cancel(int fd, int32_t result);
+  void handle_cancel(Kind kind, int fd, int32_t result);
   void end_in(Descriptor& descriptor, int32_t result, Output& output);
   void end_out(Descriptor& descriptor, int32_t result, Output& output);
   void rearm_starved(BufferClass cls);

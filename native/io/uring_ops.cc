@@ -60,11 +60,12 @@ UringEngine::Descriptor& UringEngine::begin_in(int fd, Token token, Kind kind, P
   return descriptor;
 }
 
-UringEngine::Descriptor& UringEngine::begin_out(int fd, Token token, Phase phase) {
+UringEngine::Descriptor& UringEngine::begin_out(int fd, Token token, Kind kind, Phase phase) {
   Descriptor& descriptor = at(fd);
   SLUICE_VERIFY(descriptor.out_phase == Phase::idle);
   descriptor.out_token = token.encode();
   descriptor.out_phase = phase;
+  descriptor.out_kind = kind;
   descriptor.out_cancelled = false;
   return descriptor;
 }
@@ -125,7 +126,7 @@ void UringEngine::splice_in(int socket_fd, int pipe_write_fd, Token token, uint3
 // --- Sending ---
 
 void UringEngine::send(int fd, Token token, const uint8_t* data, uint32_t bytes) {
-  begin_out(fd, token, Phase::in_kernel);
+  begin_out(fd, token, Kind::send, Phase::in_kernel);
   io_uring_sqe& entry = stage(Kind::send, fd, IORING_OP_SEND);
   entry.addr = reinterpret_cast<uint64_t>(data);
   entry.len = bytes;
@@ -134,7 +135,7 @@ void UringEngine::send(int fd, Token token, const uint8_t* data, uint32_t bytes)
 
 void UringEngine::sendv(int fd, Token token, const iovec* vectors, uint32_t count) {
   SLUICE_ASSERT(count > 0 && count <= kSendVectorsMax);
-  begin_out(fd, token, Phase::in_kernel);
+  begin_out(fd, token, Kind::send, Phase::in_kernel);
   Staged& staged = take_staged();
   std::copy_n(vectors, count, staged.vectors);
   staged.message = msghdr{};
@@ -153,7 +154,7 @@ void UringEngine::connect(int fd, Token token, const SocketAddress& address) {
     const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
     return report_later(token.encode(), kernel_.connect(fd, raw, address.bytes));
   }
-  begin_out(fd, token, Phase::in_kernel);
+  begin_out(fd, token, Kind::connect, Phase::in_kernel);
   Staged& staged = take_staged();
   static_assert(sizeof(staged.vectors) >= sizeof(sockaddr_storage));
   std::copy_n(reinterpret_cast<const uint8_t*>(&address.storage), sizeof(sockaddr_storage),
@@ -164,7 +165,7 @@ void UringEngine::connect(int fd, Token token, const SocketAddress& address) {
 }
 
 void UringEngine::splice_out(int pipe_read_fd, int socket_fd, Token token, uint32_t bytes) {
-  Descriptor& descriptor = begin_out(socket_fd, token, Phase::spliceable);
+  Descriptor& descriptor = begin_out(socket_fd, token, Kind::splice_out_ready, Phase::spliceable);
   descriptor.out_bytes = bytes;
   descriptor.out_pipe = pipe_read_fd;
   splices_.push(static_cast<uint32_t>(socket_fd) * 2 + 1);
@@ -193,6 +194,14 @@ void UringEngine::cancel(int fd) {
 void UringEngine::stage_cancel(int fd) {
   io_uring_sqe& entry = stage(Kind::cancel, fd, IORING_OP_ASYNC_CANCEL);
   entry.cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
+}
+
+// Names the one operation, so that a newer one on the same descriptor is left alone.
+void UringEngine::stage_cancel_again(Kind kind, int fd) {
+  const Descriptor& descriptor = at(fd);
+  io_uring_sqe& entry = stage(kind, fd, IORING_OP_ASYNC_CANCEL);
+  entry.flags = IOSQE_CQE_SKIP_SUCCESS;
+  entry.addr = user_data(kind == Kind::cancel_in ? descriptor.in_kind : descriptor.out_kind, fd);
 }
 
 void UringEngine::close(int fd) {

@@ -58,7 +58,7 @@ class SnapshotView {
     for (; table[at].route != 0; at = (at + 1) & (size - 1)) {
       const SnapshotRoute& route = array<SnapshotRoute>(kSnapshotRouteOffset)[table[at].route - 1];
       if (route.listener == listener && route.key_bytes == bytes &&
-          std::memcmp(arena(route.key_offset), key, bytes) == 0) {
+          (bytes == 0 || std::memcmp(arena(route.key_offset), key, bytes) == 0)) {
         return &route;
       }
     }

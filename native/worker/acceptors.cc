@@ -35,18 +35,6 @@ bool Acceptors::is_wanted(const Acceptor& acceptor, shm::SnapshotView snapshot) 
   return false;
 }
 
-bool Acceptors::has(int fd, uint32_t listener, uint32_t incarnation) {
-  for (uint32_t index = 0; index < slab_.touched(); index++) {
-    if (!slab_.is_live(index)) continue;
-    const Acceptor& acceptor = slab_[index];
-    if (!acceptor.ending && acceptor.fd == fd && acceptor.listener == listener &&
-        acceptor.incarnation == incarnation) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool Acceptors::prepare(shm::SnapshotView next) {
   if (snapshot_.is_none() || snapshot_.head().listeners_version == next.head().listeners_version) {
     return is_settled();
@@ -58,27 +46,30 @@ bool Acceptors::prepare(shm::SnapshotView next) {
 }
 
 void Acceptors::adopt(shm::SnapshotView snapshot) {
-  const bool same = !snapshot_.is_none() &&
-                    snapshot_.head().listeners_version == snapshot.head().listeners_version;
+  const shm::SnapshotView before = snapshot_;
   snapshot_ = snapshot;
-  if (same) return;
+  if (!before.is_none() &&
+      before.head().listeners_version == snapshot.head().listeners_version) {
+    return;
+  }
   for (uint32_t slot = 0; slot < snapshot.head().listeners_high; slot++) {
     const shm::SnapshotListener& entry = snapshot.listener(slot);
     if (entry.mode == 0) continue;
     for (uint32_t i = block_.index(); i < entry.descriptor_count; i += block_.workers()) {
       const int fd = snapshot.descriptor(entry.descriptor_first + i);
-      if (!has(fd, slot, entry.incarnation)) add(fd, slot, entry.incarnation);
+      const Acceptor wanted{fd, slot, entry.incarnation};
+      // What the configuration before had is armed, or closed once all were ended.
+      if (before.is_none() || !is_wanted(wanted, before)) add(wanted);
     }
   }
 }
 
-void Acceptors::add(int fd, uint32_t listener, uint32_t incarnation) {
+void Acceptors::add(const Acceptor& wanted) {
   const uint32_t index = slab_.take();
   SLUICE_ASSERT(index != Slab<Acceptor>::kNone);  // as many as the layout has descriptors
-  Acceptor& acceptor = slab_[index];
-  acceptor.fd = fd;
-  acceptor.listener = listener;
-  acceptor.incarnation = incarnation;
+  slab_[index] = wanted;
+  // Too late to accept, but the descriptor is this worker's to close.
+  if (ended_) return end(index);
   arm(index);
 }
 
@@ -106,6 +97,7 @@ void Acceptors::rearm_rested() {
 }
 
 void Acceptors::end_all() {
+  ended_ = true;
   for (uint32_t index = 0; index < slab_.touched(); index++) {
     if (slab_.is_live(index) && !slab_[index].ending) end(index);
   }
@@ -191,6 +183,7 @@ void Acceptors::receive(uint64_t value) {
   const uint32_t incarnation = static_cast<uint32_t>(value >> 48);
   shm::add<uint64_t>(block_.words().received_total, 1);
   if (snapshot_.is_none() || (snapshot_.listener(listener).incarnation & 0xffff) != incarnation) {
+    shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
     engine_.close_now(fd);
     return;
   }
@@ -246,6 +239,11 @@ bool Acceptors::hand_over(int fd, uint32_t listener, uint32_t incarnation) {
   const uint32_t second = draw();
   const uint32_t target = loads_[second] < loads_[first] ? second : first;
   if (loads_[target] + 1 >= load) return false;
+  // A worker that is behind may not know the listener yet, one that is ahead may have ended it.
+  if (block_.words_of(target).adopted.load(std::memory_order_acquire) !=
+      block_.words().adopted.load(std::memory_order_relaxed)) {
+    return false;
+  }
   io::Engine* engine = mailboxes_.engine_of(target);
   if (engine == nullptr || !engine->post(own, encode_mail(fd, listener, incarnation))) return false;
   loads_[target]++;

@@ -31,7 +31,7 @@ class Acceptors {
   // Ends the listeners that `next` does not have; what they queue is still served by the snapshot
   // in use. True when none is on its way out any more and `next` may be adopted.
   bool prepare(shm::SnapshotView next);
-  // Starts the listeners that the snapshot adds.
+  // Starts the listeners that the snapshot adds; after `end_all` it closes them instead.
   void adopt(shm::SnapshotView snapshot);
   // Ends all of them.
   void end_all();
@@ -56,7 +56,7 @@ class Acceptors {
     bool ending = false;
   };
 
-  void add(int fd, uint32_t listener, uint32_t incarnation);
+  void add(const Acceptor& wanted);
   void arm(uint32_t index);
   void rest(uint32_t index);
   void end(uint32_t index);
@@ -64,7 +64,6 @@ class Acceptors {
   void accepted(int fd, uint32_t listener, uint32_t incarnation);
   void count_error(int error);
   static bool is_wanted(const Acceptor& acceptor, shm::SnapshotView snapshot);
-  bool has(int fd, uint32_t listener, uint32_t incarnation);
   bool over_limit(uint32_t listener);
   void refresh_loads();
   bool hand_over(int fd, uint32_t listener, uint32_t incarnation);
@@ -77,6 +76,7 @@ class Acceptors {
   Prng prng_;
   shm::SnapshotView snapshot_;
   Slab<Acceptor> slab_;
+  bool ended_ = false;  // all of them, for good
   uint32_t ending_ = 0;
   uint32_t resting_ = 0;
   uint64_t rested_at_ms_ = 0;

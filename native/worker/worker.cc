@@ -78,7 +78,7 @@ void Worker::adopt_published() {
   balancer_.adopt(snapshot);
   connector_.adopt(snapshot);
   tunnels_.adopt(snapshot);
-  if (!accepting_ended_) acceptors_.adopt(snapshot);
+  acceptors_.adopt(snapshot);
   adopted_ = generation;
   block_.words().adopted.store(generation, std::memory_order_release);
 }

@@ -1,7 +1,7 @@
 // The native test programs: which there are, how they are built, what their output must say.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { inRoot, listFiles } from './project.ts';
+import { inRoot } from './project.ts';
 import { type Counts, countBroken, countDoctest, countSimulator, one } from './results.ts';
 import { type Captured, capture } from './run.ts';
 import { runShown } from './run-shown.ts';
@@ -14,13 +14,17 @@ export interface NativeTest {
 type Variant = 'asan' | 'tsan' | 'plain';
 type Simulator = 'io_sim' | 'proxy_sim';
 
+const simulators: readonly Simulator[] = ['io_sim', 'proxy_sim'];
+
 // More seeds where a seed is cheap.
 const seeds = { plain: 4000, asan: 300 } as const;
 const brokenSeeds = 300;
+const repeatedSeeds = 40;
 
-// Faults built in on purpose, and the simulator that must find each.
+// Faults built in on purpose, and a simulator that must find each.
 const broken: readonly (readonly [name: string, simulator: Simulator])[] = [
   ['leak_buffer', 'io_sim'],
+  ['accept_stale', 'io_sim'],
   ['accept_stale', 'proxy_sim'],
 ];
 
@@ -57,12 +61,30 @@ async function unitTests(variant: Variant): Promise<Counts> {
   return countDoctest(output, status);
 }
 
-async function simulate(simulator: Simulator, variant: 'plain' | 'asan'): Promise<Counts> {
+async function simulate(
+  simulator: Simulator,
+  variant: 'plain' | 'asan',
+  args: readonly string[],
+  count?: number,
+): Promise<Counts> {
   const program = await build(simulator, variant);
   if (program === undefined) return one(false);
-  const args = ['--seeds', `1..${seeds[variant]}`, '--require-faults'];
   const { output, status } = await launch(program, args, minutes(6));
-  return countSimulator(output, status, seeds[variant]);
+  return countSimulator(output, status, count);
+}
+
+// A seed tells the whole story: two runs of the same seeds do the same.
+async function simulateTwice(simulator: Simulator): Promise<Counts> {
+  const program = await build(simulator, 'plain');
+  if (program === undefined) return one(false);
+  const args = ['--seeds', `1..${repeatedSeeds}`, '--hash'];
+  const hashes = [1, 2].map(() => {
+    const { stdout } = capture(program, args);
+    return stdout.split('\n').filter((line) => line.includes('hash'));
+  });
+  const same = hashes[0]?.length !== 0 && hashes[0]?.join() === hashes[1]?.join();
+  console.log(`${simulator}: two runs of ${repeatedSeeds} seeds ${same ? 'agree' : 'DIFFER'}`);
+  return one(same);
 }
 
 async function simulateBroken(simulator: Simulator, fault: string): Promise<Counts> {
@@ -83,23 +105,31 @@ export function nativeTests(): NativeTest[] {
   }));
 }
 
-const exists = (simulator: Simulator): boolean =>
-  existsSync(inRoot('test/sim')) &&
-  listFiles('test/sim', ['.cc']).some((path) => path.includes(`/${simulator}_main.cc`));
+function testsOf(simulator: Simulator): NativeTest[] {
+  // Seeds that found something once, if any did.
+  const kept = `test/sim/${simulator === 'io_sim' ? '' : 'proxy_'}seeds.txt`;
+  const seeded = (['plain', 'asan'] as const).map((variant) => {
+    const args = ['--seeds', `1..${seeds[variant]}`, '--require-faults'];
+    return {
+      name: `${simulator} ${variant}, ${seeds[variant]} seeds`,
+      run: () => simulate(simulator, variant, args, seeds[variant]),
+    };
+  });
+  const keptRun = {
+    name: `${simulator} asan, ${kept}`,
+    run: () => simulate(simulator, 'asan', ['--file', inRoot(kept)]),
+  };
+  return [
+    ...seeded,
+    ...(existsSync(inRoot(kept)) ? [keptRun] : []),
+    { name: `${simulator} repeats itself`, run: () => simulateTwice(simulator) },
+  ];
+}
 
 export function simulatorTests(): NativeTest[] {
-  const simulators = (['io_sim', 'proxy_sim'] as const).filter(exists);
-  const honest = simulators.flatMap((simulator) =>
-    (['plain', 'asan'] as const).map((variant) => ({
-      name: `${simulator} ${variant}, ${seeds[variant]} seeds`,
-      run: () => simulate(simulator, variant),
-    })),
-  );
-  const faulty = broken
-    .filter(([, simulator]) => simulators.includes(simulator))
-    .map(([fault, simulator]) => ({
-      name: `${simulator} must find ${fault}`,
-      run: () => simulateBroken(simulator, fault),
-    }));
-  return [...honest, ...faulty];
+  const faulty = broken.map(([fault, simulator]) => ({
+    name: `${simulator} must find ${fault}`,
+    run: () => simulateBroken(simulator, fault),
+  }));
+  return [...simulators.flatMap(testsOf), ...faulty];
 }

@@ -46,10 +46,13 @@ export function seedsOf(output: string): Counts | undefined {
   return line === null ? undefined : { passed: Number(line[1]), failed: Number(line[2]) };
 }
 
-// A run of a simulator is one test: every seed ran and none failed.
-export function countSimulator(output: string, status: number, seeds: number): Counts {
+// A run of a simulator is one test: every seed ran (`seeds` of them, where that is known), and none
+// failed.
+export function countSimulator(output: string, status: number, seeds?: number): Counts {
   const found = seedsOf(output);
-  return one(status === 0 && found?.passed === seeds && found.failed === 0);
+  if (status !== 0 || found === undefined || found.failed > 0) return one(false);
+  // A simulator may run a seed on each of several engines.
+  return one(found.passed > 0 && (seeds === undefined || found.passed >= seeds));
 }
 
 // A simulator that was broken on purpose must find it: a seed fails, or an assertion of the product

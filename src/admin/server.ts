@@ -112,6 +112,14 @@ export class AdminServer {
     server.on('request', (request, response) => this.#handle(request, response));
   }
 
+  // Whether the server keeps the process alive.
+  ref(): void {
+    this.#server.ref();
+  }
+  unref(): void {
+    this.#server.unref();
+  }
+
   // Open connections are ended: nothing that they could still ask for exists then.
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {

@@ -1,7 +1,16 @@
-// `sluice run`: a balancer from a file, until a signal ends it.
-import { type Config, loadConfigFile } from '../config/load.ts';
-import { reasonOf } from '../errors.ts';
-import { createLoadBalancer, type LoadBalancer } from '../index.ts';
-import { createLogger, type Logger } from '../log.ts';
-import { exitCodes } from './failure.ts';
+// `sluice run`: a balancer from a file.
+import type { Config } from '../config/schema.ts';
+import { readConfigFile } from './config-file.ts';
 import { type Overrides, withOverrides } from './overrides.ts';
+import { serve } from './serve.ts';
+
+export async function run(path: string, overrides: Overrides): Promise<number> {
+  const adjust = (config: Config): Config => withOverrides(config, overrides);
+  // With the lines of all problems, before anything is started.
+  const { config } = await readConfigFile(path);
+  return serve({
+    source: { file: path, adjust },
+    logLevel: adjust(config).logLevel,
+    check: () => readConfigFile(path),
+  });
+}

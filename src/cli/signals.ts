@@ -25,9 +25,9 @@ export function untilSignalled(
   return new Promise((resolve, reject) => {
     let closing = false;
     const end = (signal: keyof typeof signalExit) => (): void => {
-      if (closing) return exitNow(signalExit[signal]);
+      if (closing) exitNow(signalExit[signal]);
+      else running.close(signal).then(() => resolve(0), reject);
       closing = true;
-      running.close(signal).then(() => resolve(0), reject);
     };
     source.on('SIGTERM', end('SIGTERM'));
     source.on('SIGINT', end('SIGINT'));

@@ -22,6 +22,8 @@ import {
 } from './schema.ts';
 import { parseDuration } from './units.ts';
 
+export type { Config } from './schema.ts';
+
 export const defaults = {
   connectTimeoutMs: 5_000,
   idleTimeoutMs: 600_000,

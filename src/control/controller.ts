@@ -231,7 +231,8 @@ export class Controller {
     const merged = merge(states, this.#merged);
     const model = build(merged.model);
     const changes = diff(this.#merged.model, model);
-    const structural = this.#gone.length > 0 || this.state.needsSnapshot(changes) || this.sequence === 0;
+    const structural =
+      this.#gone.length > 0 || this.state.needsSnapshot(changes) || this.sequence === 0;
     if (structural && snapshotSlot === undefined) {
       throw new SluiceError('ERR_SLUICE_NO_SNAPSHOT_SLOT', { slots: limits.snapshotSlots });
     }
@@ -329,7 +330,7 @@ export class Controller {
     const applied = { sequence: target.sequence, workers: region.workers - late.length };
     const error = late.length > 0 ? this.#stuck(late) : undefined;
     if (changed) {
-      if (error === undefined) log.info('configuration applied', { ...applied });
+      if (error === undefined) log.debug('configuration applied', { ...applied });
       else log.error('configuration not adopted by all workers', { error });
       emit('config:applied', applied);
     }

@@ -22,6 +22,9 @@ export interface WorkerStats {
   readonly index: number;
   readonly state: WorkerReport['state'];
   readonly engine: WorkerReport['engine'];
+  // Why it does without io_uring, and the errno behind that; `none` and 0 otherwise.
+  readonly engineFallback: WorkerReport['engineFallback'];
+  readonly engineError: number;
   readonly cpu: number | undefined;
   readonly connections: number;
   readonly accepted: number;
@@ -42,6 +45,8 @@ export interface BackendStats {
   readonly state: BackendView['state'];
   readonly health: BackendView['health'];
   readonly weight: number;
+  // On its way out of the pool.
+  readonly removing: boolean;
   readonly connections: number;
   readonly connectionsTotal: number;
   readonly connectFailuresTotal: number;
@@ -103,6 +108,8 @@ const workerStats = (report: WorkerReport): WorkerStats => ({
   index: report.index,
   state: report.state,
   engine: report.engine,
+  engineFallback: report.engineFallback,
+  engineError: report.engineError,
   cpu: report.cpu,
   connections: report.totals.connections,
   accepted: report.totals.acceptedTotal,
@@ -123,12 +130,13 @@ function listenerStats({ reader }: MetricsView, listener: ListenerView): Listene
 
 function backendStats({ reader }: MetricsView, backend: BackendView): BackendStats {
   const totals = reader.backend(backend.slot, backend.incarnation);
-  const { address, state, health, weight, inFlight } = backend;
+  const { address, state, health, weight, removing, inFlight } = backend;
   return {
     address,
     state,
     health,
     weight,
+    removing,
     connections: inFlight,
     connectionsTotal: totals.connectionsTotal,
     connectFailuresTotal: totals.connectFailuresTotal,

@@ -44,6 +44,13 @@ export class ApiProvider implements Provider {
     this.#drafts = new Map();
   }
 
+  // Whether a backend is stated (true), stated to be absent (false), or neither.
+  states(pool: string, id: string): boolean | undefined {
+    const stated = this.#drafts.get(pool) ?? this.#base.pools.get(pool);
+    if (stated?.backends.has(id)) return true;
+    return stated?.without.has(id) ? false : undefined;
+  }
+
   add(pool: string, backend: Backend): void {
     const draft = this.#change(pool);
     draft.backends.set(backend.id, backend);

@@ -1,24 +1,36 @@
 // The provider that states what a YAML or JSON file says, as of its last successful load.
-import { loadDesired } from '../config/load.ts';
+import { type Config, loadConfigFile, loadDesired, parseConfig } from '../config/load.ts';
 import { type Lookup, resolveDesired, systemLookup } from '../config/resolve.ts';
 import type { Backend, Desired } from '../model/types.ts';
 import { nothing, type Provider } from './provider.ts';
 
+export interface FileOptions {
+  // Settings that win over the file's, for example those of a command line.
+  readonly adjust?: (config: Config) => Config;
+  readonly lookup?: Lookup;
+}
+
 export class FileProvider implements Provider {
   readonly source = 'file';
   readonly path: string;
+  readonly #adjust: FileOptions['adjust'];
   readonly #lookup: Lookup;
   #state: Desired<Backend> = nothing('file');
 
-  constructor(path: string, lookup: Lookup = systemLookup) {
+  constructor(path: string, { adjust, lookup = systemLookup }: FileOptions = {}) {
     this.path = path;
+    this.#adjust = adjust;
     this.#lookup = lookup;
   }
 
   // Reads, checks and resolves the file, and leaves the stated state alone: `restore` takes it in.
   // Throws ERR_SLUICE_CONFIG_FILE or ERR_SLUICE_CONFIG.
   async load(): Promise<Desired<Backend>> {
-    return resolveDesired(await loadDesired(this.path, this.source), this.#lookup);
+    const desired =
+      this.#adjust === undefined
+        ? await loadDesired(this.path, this.source)
+        : parseConfig(this.#adjust(await loadConfigFile(this.path)), this.source);
+    return resolveDesired(desired, this.#lookup);
   }
   state(): Desired<Backend> {
     return this.#state;

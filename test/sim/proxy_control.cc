@@ -1,5 +1,7 @@
 #include "proxy_control.h"
 
+#include <algorithm>
+
 namespace sluice::proxy_sim {
 namespace {
 
@@ -203,6 +205,18 @@ void Control::on_pick(uint32_t worker, uint32_t index) {
   }
 }
 
+// With room for everybody, only clients of a removed listener may go unserved.
+void Control::on_turned_away(uint32_t worker, const Connection& conn) {
+  for (const test::ListenerSpec& listener : config_.listeners) {
+    for (const int fd : listener.descriptors) {
+      if (world_.listeners[conn.listener].fd != fd || !world_.listeners[conn.listener].is_wanted) {
+        continue;
+      }
+      world_.fail("accepted connections are served", "connection %u at worker %u", conn.id, worker);
+    }
+  }
+}
+
 Control::Backend* Control::random_backend() {
   if (backends_.empty()) return nullptr;
   Backend& backend = backends_[prng_.below(static_cast<uint32_t>(backends_.size()))];
@@ -252,6 +266,10 @@ void Control::change_listener() {
     const uint32_t at = prng_.below(static_cast<uint32_t>(config_.listeners.size()));
     const uint32_t since = first_generation(config_.listeners[at]);
     if (since == 0 || !all_adopted(since)) return;
+    for (Listener& entry : world_.listeners) {
+      const auto& fds = config_.listeners[at].descriptors;
+      if (std::find(fds.begin(), fds.end(), entry.fd) != fds.end()) entry.is_wanted = false;
+    }
     config_.listeners.erase(config_.listeners.begin() + at);
   } else if (config_.listeners.size() < 4) {
     test::ListenerSpec listener = config_.listeners[0];

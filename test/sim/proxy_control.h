@@ -30,6 +30,7 @@ class Control {
   int first_listener() const;
 
   void on_pick(uint32_t worker, uint32_t target);
+  void on_turned_away(uint32_t worker, const Connection& conn);
   // What must hold at any time: acknowledgement in time, nothing left on what is cut.
   void check();
   // What must hold when no connection is left.

@@ -81,7 +81,13 @@ uint32_t SimEngine::pending_accepts(int fd) {
   return entry.kind == Descriptor::Kind::listener ? world_.listeners[entry.object].queued() : 0;
 }
 
-void SimEngine::close_now(int fd) { world_.close_socket(fd); }
+void SimEngine::close_now(int fd) {
+  const Descriptor entry = world_.descriptor(fd);
+  if (entry.kind == Descriptor::Kind::stream) {
+    world_.turned_away(index_, world_.conns[entry.object]);
+  }
+  world_.close_socket(fd);
+}
 void SimEngine::close(int fd) { world_.close_socket(fd); }
 
 int32_t SimEngine::start(int fd, io::Token token, bool transmits) {

@@ -142,7 +142,15 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
+
+// Undefined behaviour ends the process without asking anybody.
+void die_of_undefined_behaviour() { on_death("undefined behaviour"); }
+
 }  // namespace sluice::proxy_sim
+
+#if defined(__SANITIZE_ADDRESS__)
+extern "C" void __ubsan_on_report() { sluice::proxy_sim::die_of_undefined_behaviour(); }
+#endif
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);

@@ -58,6 +58,7 @@ class Run final : public worker::Mailboxes {
   uint32_t connections() const;
   void check_balance();
   void check_counters();
+  void check_books();
   void finish();
 
   const Scenario scenario_;
@@ -71,6 +72,7 @@ class Run final : public worker::Mailboxes {
   std::unique_ptr<Control> control_;
   uint32_t arrived_ = 0;
   uint32_t refused_ = 0;
+  uint64_t turned_away_ = 0;
   bool arriving_ = true;
   bool editing_ = false;
   uint64_t turns_ = 0;

@@ -109,6 +109,7 @@ struct Listener {
   uint64_t idle_ns = 0;
   uint64_t connect_budget_ns = 0;  // all tries of a tunnel that comes in here
   bool is_open = true;
+  bool is_wanted = true;  // in the published configuration
   uint32_t queued() const { return static_cast<uint32_t>(queue.size() - queue_head); }
 };
 
@@ -219,6 +220,8 @@ class World {
   uint64_t connect_timeout_ns = 0;
   std::function<void(const Event&)> script;
   std::function<void(uint32_t worker, uint32_t target)> picked;
+  // A worker closed an accepted socket without serving it.
+  std::function<void(uint32_t worker, const Connection& conn)> turned_away;
 
  private:
   uint32_t add_connection(const Plan& plan);

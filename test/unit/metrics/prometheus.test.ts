@@ -68,6 +68,7 @@ function viewOf(fake: FakeRegion, backend = '10.0.0.1:80'): MetricsView {
             state: 'draining',
             health: 'unknown',
             weight: 3,
+            removing: false,
             inFlight: fake.reader.inFlight(5),
           },
         ],

@@ -1,4 +1,5 @@
 // Why the workers do without io_uring, and what to do about it: one line for the log.
+import { readFileSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import type { EngineFallback } from '../shm/layout.gen.ts';
 
@@ -31,7 +32,19 @@ function refused(disabled: Disabled): Remedy {
   };
 }
 
-export function remedyOf(fallback: EngineFallback, errno: number, disabled: Disabled): Remedy {
+function disabledSysctl(): Disabled {
+  try {
+    return readFileSync('/proc/sys/kernel/io_uring_disabled', 'utf8').trim() as Disabled;
+  } catch {
+    return undefined;
+  }
+}
+
+export function remedyOf(
+  fallback: EngineFallback,
+  errno: number,
+  disabled: Disabled = disabledSysctl(),
+): Remedy {
   const code = errno === 0 ? '' : ` (${getSystemErrorName(-errno)})`;
   switch (fallback) {
     case 'refused_permission':

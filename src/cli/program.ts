@@ -1,0 +1,75 @@
+// The command line: which commands and options there are, and what ends with which exit code.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { type DemoOptions, demo } from './demo.ts';
+import { exitCodeOf, exitCodes, failureLines } from './failure.ts';
+import { type Overrides, overrideOptions } from './overrides.ts';
+import { run } from './run.ts';
+import { validate } from './validate.ts';
+
+const exitHelp = `
+Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.
+Signals: TERM and INT drain and end (twice: at once), HUP reads the file again.`;
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { version?: unknown }).version);
+}
+
+const printLine = (line: string): void => void process.stdout.write(`${line}\n`);
+
+// Where the commands leave their result.
+interface Outcome {
+  code: number;
+  file: string | undefined;
+}
+
+function programOf(outcome: Outcome): Command {
+  const program = new Command('sluice')
+    .description('A load balancer for Linux.')
+    .version(packageVersion())
+    .addHelpText('after', exitHelp)
+    .exitOverride();
+  const configOption = new Option('-c, --config <file>', 'YAML or JSON')
+    .env('SLUICE_CONFIG')
+    .makeOptionMandatory();
+  const withFile = (command: Command): Command => command.addOption(configOption);
+  const withSettings = (command: Command): Command => {
+    for (const option of overrideOptions()) command.addOption(option);
+    return command;
+  };
+  withSettings(withFile(program.command('run').description('balance as a file says'))).action(
+    async ({ config, ...overrides }: Overrides & { readonly config: string }) => {
+      outcome.file = config;
+      outcome.code = await run(config, overrides);
+    },
+  );
+  withFile(program.command('validate').description('check a file and start nothing')).action(
+    async ({ config }: { readonly config: string }) => {
+      outcome.file = config;
+      outcome.code = await validate(config, printLine);
+    },
+  );
+  withSettings(program.command('demo').description('balance three backends of its own'))
+    .option('--port <n>', 'where to listen on 127.0.0.1; 0 takes a free port', '8080')
+    .action(async (options: DemoOptions) => {
+      outcome.code = await demo(options, printLine);
+    });
+  return program;
+}
+
+// Never throws: what goes wrong is printed. Resolves with the exit code.
+export async function main(args: readonly string[]): Promise<number> {
+  const outcome: Outcome = { code: exitCodes.ok, file: undefined };
+  try {
+    await programOf(outcome).parseAsync([...args], { from: 'user' });
+    return outcome.code;
+  } catch (error) {
+    // Commander has printed its own complaint, or the help that was asked for.
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    }
+    for (const line of failureLines(error, outcome.file)) process.stderr.write(`sluice: ${line}\n`);
+    return exitCodeOf(error);
+  }
+}

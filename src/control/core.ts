@@ -1,0 +1,265 @@
+// One balancer at work: a region, its fleet of workers, and the controller over both; from start to
+// stop.
+import type { Fleet } from '../addon/fleet.ts';
+import { reasonOf, SluiceError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Backend, Desired, EngineChoice } from '../model/types.ts';
+import { ApiProvider } from '../providers/api.ts';
+import type { Provider } from '../providers/provider.ts';
+import { type MetricsView, Reader } from '../shm/read.ts';
+import { Region } from '../shm/region.ts';
+import { Acks } from './acks.ts';
+import { type Applied, type Committed, Controller } from './controller.ts';
+import type { Emit } from './events.ts';
+import { removeSocketFile } from './listeners.ts';
+import { Monitor } from './monitor.ts';
+import { remedyOf } from './remedy.ts';
+
+export interface CoreOptions {
+  readonly fleet: Fleet;
+  readonly engine: EngineChoice;
+  // One for each worker; -1 leaves it to the scheduler.
+  readonly cpus: readonly number[];
+  // In force when the configuration states none.
+  readonly maxConnections: number;
+  // The provider of the configuration when it is not the programming interface itself.
+  readonly provider: Provider | undefined;
+  readonly emit: Emit;
+  readonly log: Logger;
+  // How long a worker may take to follow a change.
+  readonly ackTimeoutMs: number;
+  // Without a turn for so long a worker is stuck.
+  readonly stuckAfterMs: number;
+  readonly version: string;
+}
+
+// Address space for connections, which costs nothing until it is used: the limit in force is in the
+// snapshot and may be raised at run time. Each worker has as much.
+const connectionsReserved = 131_072;
+const startTimeoutMs = 10_000;
+const heartbeatCheckMs = 500;
+const stopBoundMs = 3000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Core {
+  readonly controller: Controller;
+  readonly api: ApiProvider = new ApiProvider();
+  readonly reader: Reader;
+  readonly log: Logger;
+  readonly #options: CoreOptions;
+  readonly #region: Region;
+  readonly #acks: Acks;
+  readonly #monitor: Monitor;
+  readonly #startedAtMs = Date.now();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CoreOptions) {
+    this.#options = options;
+    this.log = options.log;
+    this.#region = new Region(options.fleet.region);
+    this.reader = new Reader(this.#region);
+    const { emit, log, stuckAfterMs } = options;
+    const watch = { stuckAfterMs, intervalMs: heartbeatCheckMs };
+    this.#monitor = new Monitor(this.reader, emit, log, watch);
+    const { isStuck } = this.#monitor;
+    this.#acks = new Acks(this.#region, { timeoutMs: options.ackTimeoutMs, isStuck });
+    this.controller = new Controller({
+      region: this.#region,
+      fleet: options.fleet,
+      reader: this.reader,
+      acks: this.#acks,
+      providers: options.provider === undefined ? [this.api] : [options.provider, this.api],
+      maxConnections: options.maxConnections,
+      emit,
+      log,
+    });
+  }
+
+  get workers(): number {
+    return this.#region.workers;
+  }
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  // Publishes what `desired` says, starts the workers and waits for them. When anything fails,
+  // nothing is left behind.
+  async start(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<void> {
+    const { fleet, engine, cpus, provider } = this.#options;
+    try {
+      (provider ?? this.api).restore(desired);
+      const committed = this.controller.begin();
+      try {
+        const connectionsMax = connectionsReserved * this.workers;
+        fleet.start({ engine, connectionsMax, cpus });
+        await this.#running(signal);
+        await this.#adopted(committed, signal);
+      } catch (error) {
+        this.#abandon(committed);
+        throw error;
+      }
+      this.#monitor.start();
+      setImmediate(() => this.#announce(committed));
+    } catch (error) {
+      if (!this.#region.isClosed) this.#stop(stopBoundMs);
+      throw error;
+    }
+  }
+
+  // As the providers state it now, published or not.
+  isWanted(pool: string, id: string): boolean {
+    return this.api.states(pool, id) ?? this.isStatedElsewhere(pool, id);
+  }
+  // By another provider than the programming interface.
+  isStatedElsewhere(pool: string, id: string): boolean {
+    return this.#options.provider?.state().pools.get(pool)?.backends.has(id) ?? false;
+  }
+
+  // Replaces all that the configuration's provider states.
+  replace(desired: Desired<Backend>, signal?: AbortSignal): Promise<Applied> {
+    const provider = this.#options.provider ?? this.api;
+    return this.controller.intend(() => {
+      const before = this.controller.model.settings;
+      for (const key of ['workers', 'engine'] as const) {
+        const to = desired.settings?.[key];
+        if (to === before[key]) continue;
+        const details = { key, from: before[key] ?? 'auto', to: to ?? 'auto' };
+        throw new SluiceError('ERR_SLUICE_RESTART_NEEDED', details);
+      }
+      provider.restore({ ...desired, source: provider.source });
+    }, signal);
+  }
+
+  view(): MetricsView {
+    const { state, live, sequence } = this.controller;
+    return {
+      version: this.#options.version,
+      sequence,
+      startedAtMs: this.#startedAtMs,
+      reader: this.reader,
+      listeners: [...state.listeners].map(([name, { slot, incarnation }]) => ({
+        name,
+        slot,
+        incarnation,
+      })),
+      pools: [...state.pools.values()].map(({ name, slot, incarnation, settings, members }) => ({
+        name,
+        strategy: settings.strategy,
+        slot,
+        incarnation,
+        backends: members.map((record) => live.view(record)),
+      })),
+    };
+  }
+
+  ref(): void {
+    this.#monitor.ref();
+  }
+  unref(): void {
+    this.#monitor.unref();
+  }
+
+  // Accepts no more, waits until the last connection has ended or the time is over, then ends the
+  // rest. The first call decides; a signal ends the waiting, not the connections' lives only.
+  close(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs, signal);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const drainTimeouts = [...this.controller.model.pools.values()].map(
+      ({ settings }) => settings.drainTimeoutMs,
+    );
+    const longest = timeoutMs ?? Math.max(0, ...drainTimeouts);
+    const end = performance.now() + longest;
+    this.controller.close();
+    this.#options.fleet.drain();
+    // Workers that answer tell when they have taken what is queued and have nothing left.
+    while (performance.now() < end && !signal?.aborted && this.#isBusy()) await pause(5);
+    this.#monitor.stop();
+    this.#stop(stopBoundMs);
+    this.#options.emit('closed');
+  }
+
+  #isBusy(): boolean {
+    return this.reader
+      .workers()
+      .some(
+        ({ index, state, totals }) =>
+          !this.#monitor.isStuck(index) && (state === 'running' || totals.connections > 0),
+      );
+  }
+
+  #stop(boundMs: number): void {
+    const left = this.#options.fleet.stop(boundMs);
+    this.#region.close();
+    for (const { opened } of this.controller.state.listeners.values()) removeSocketFile(opened);
+    if (left > 0) this.log.error('workers did not end in time', { workers: left });
+  }
+
+  async #running(signal: AbortSignal | undefined): Promise<void> {
+    const end = performance.now() + startTimeoutMs;
+    for (;;) {
+      signal?.throwIfAborted();
+      const reports = this.reader.workers();
+      const failed = reports.find(({ state }) => state === 'failed' || state === 'stopped');
+      if (failed !== undefined) {
+        const { index, engineFallback, engineError } = failed;
+        const { cause, remedy } = remedyOf(engineFallback, engineError);
+        const reason = `worker ${index} could not set up its engine: ${cause}; remedy: ${remedy}`;
+        throw new SluiceError('ERR_SLUICE_START', { reason, engineFallback, engineError });
+      }
+      if (reports.every(({ state }) => state === 'running')) return;
+      if (performance.now() >= end) {
+        throw new SluiceError('ERR_SLUICE_START', { reason: 'workers did not start in time' });
+      }
+      await pause(1);
+    }
+  }
+
+  async #adopted({ target }: Committed, signal: AbortSignal | undefined): Promise<void> {
+    const late = await this.#acks.wait(target);
+    signal?.throwIfAborted();
+    if (late.length === 0) return;
+    const reason = `workers ${late.join(', ')} did not take over the configuration`;
+    throw new SluiceError('ERR_SLUICE_START', { reason });
+  }
+
+  // Ends a start that failed. Sockets of workers that took nothing over are closed here.
+  #abandon({ opened }: Committed): void {
+    const orphaned = new Set<number>();
+    for (let worker = 0; worker < this.workers; worker++) {
+      if (this.#region.adopted(worker) === 0) orphaned.add(worker);
+    }
+    this.controller.close();
+    this.#stop(stopBoundMs);
+    const { listeners } = this.controller.state;
+    for (const [name, { descriptors }] of opened) {
+      if (listeners.get(name)?.listener.target.kind === 'descriptors') continue;
+      const left = descriptors.filter((_, index) => orphaned.has(index % this.workers));
+      try {
+        this.#options.fleet.closeDescriptors(left);
+      } catch (error) {
+        this.log.warn('sockets were left open', { reason: reasonOf(error) });
+      }
+    }
+  }
+
+  #announce(committed: Committed): void {
+    if (this.isClosed) return;
+    this.controller.announce(committed);
+    let isLogged = false;
+    for (const { index, engineFallback, engineError } of this.reader.workers()) {
+      if (engineFallback === 'none') continue;
+      const reason = engineFallback;
+      // One line: the workers' reasons are the same.
+      if (!isLogged) {
+        const why = { reason, ...remedyOf(reason, engineError) };
+        this.log.warn('io_uring is not available, epoll is used', why);
+      }
+      isLogged = true;
+      this.#options.emit('engine:fallback', { worker: index, reason, error: engineError });
+    }
+  }
+}

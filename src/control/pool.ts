@@ -1,0 +1,137 @@
+// A pool at run time. Every change resolves when all workers follow it; a signal ends the waiting,
+// and prevents the change while it has not been published.
+import { SluiceError } from '../errors.ts';
+import type { PoolSettings } from '../model/types.ts';
+import {
+  type BackendConfig,
+  backendFrom,
+  backendIdFrom,
+  type Duration,
+  timeoutFrom,
+  weightFrom,
+} from '../providers/inputs.ts';
+import type { BackendView } from '../shm/read.ts';
+import type { Core } from './core.ts';
+import type { BackendRecord, DrainResult } from './records.ts';
+
+export interface Waiting {
+  readonly signal?: AbortSignal | undefined;
+}
+export interface Draining extends Waiting {
+  // How long connections may go on; the pool's drainTimeout unless stated.
+  readonly timeout?: Duration | undefined;
+}
+
+export class Pool {
+  readonly name: string;
+  readonly #core: Core;
+
+  // Throws ERR_SLUICE_NO_POOL.
+  constructor(core: Core, name: string) {
+    this.#core = core;
+    this.name = name;
+    this.#settings();
+  }
+
+  // Backends in the order in which they came, those on their way out included.
+  backends(): BackendView[] {
+    this.#settings();
+    const { state, live } = this.#core.controller;
+    return (state.pools.get(this.name)?.members ?? []).map((record) => live.view(record));
+  }
+
+  // Throws ERR_SLUICE_BACKEND_EXISTS. One that is on its way out stays instead.
+  async add(backend: BackendConfig, { signal }: Waiting = {}): Promise<void> {
+    const { controller, api } = this.#core;
+    const made = await backendFrom(this.name, backend);
+    await controller.intend(() => {
+      this.#settings();
+      if (this.#core.isWanted(this.name, made.id)) {
+        throw new SluiceError('ERR_SLUICE_BACKEND_EXISTS', { pool: this.name, backend: made.id });
+      }
+      api.add(this.name, made);
+    }, signal);
+  }
+
+  // Drains the backend and takes it out. The result says how many connections were cut.
+  async remove(backend: string, { timeout, signal }: Draining = {}): Promise<DrainResult> {
+    const { controller, api } = this.#core;
+    const record = this.#record(backend);
+    const timeoutMs = timeout === undefined ? undefined : timeoutFrom(timeout);
+    const { id } = record.backend;
+    await controller.intend(() => {
+      if (!this.#core.isWanted(this.name, id)) {
+        throw new SluiceError('ERR_SLUICE_NO_BACKEND', { pool: this.name, backend: id });
+      }
+      record.removeTimeoutMs = timeoutMs;
+      api.remove(this.name, id, this.#core.isStatedElsewhere(this.name, id));
+    }, signal);
+    return until(record.retirement?.done ?? Promise.resolve({ cut: 0 }), signal);
+  }
+
+  // Live: resolves in well under a millisecond.
+  async update(
+    backend: string,
+    { weight }: { readonly weight: number },
+    { signal }: Waiting = {},
+  ): Promise<void> {
+    const record = this.#record(backend);
+    const value = weightFrom(weight);
+    await this.#core.controller.changeLive((live) => {
+      this.#core.api.setWeight(this.name, record.backend.id, value);
+      live.weight(record, value);
+    }, signal);
+  }
+
+  // Gives the backend no new work and resolves when its last connection has ended, or was cut when
+  // the time was over. Ended by a signal, it still takes no new work, and nothing is cut.
+  async drain(backend: string, { timeout, signal }: Draining = {}): Promise<DrainResult> {
+    const { controller } = this.#core;
+    const record = this.#record(backend);
+    const timeoutMs =
+      timeout === undefined ? this.#settings().drainTimeoutMs : timeoutFrom(timeout);
+    const { live } = await controller.changeLive((words) => words.admin(record, 'drain'), signal);
+    const abort = (): void => controller.drains.cancel(record, 'the caller gave up');
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      return await until(controller.drains.start(record, timeoutMs, live), signal);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  // Takes new work again; ends a drain that goes on.
+  async undrain(backend: string, { signal }: Waiting = {}): Promise<void> {
+    const { controller } = this.#core;
+    const record = this.#record(backend);
+    controller.drains.cancel(record, 'the backend was undrained');
+    await controller.changeLive((words) => words.admin(record, 'up'), signal);
+  }
+
+  #record(backend: string): BackendRecord {
+    return this.#core.controller.backend(this.name, backendIdFrom(backend));
+  }
+  // Throws ERR_SLUICE_NO_POOL when the pool has gone.
+  #settings(): PoolSettings {
+    const pool = this.#core.controller.model.pools.get(this.name);
+    if (pool === undefined) throw new SluiceError('ERR_SLUICE_NO_POOL', { pool: this.name });
+    return pool.settings;
+  }
+}
+
+// The promise, or the signal's reason when that comes first.
+async function until<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  promise.catch(() => {});
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,243 @@
+// The public interface.
+import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { loadAddon } from './addon/binding.ts';
+import { openFleet } from './addon/fleet.ts';
+import { AdminServer } from './admin/server.ts';
+import type { Config } from './config/schema.ts';
+import {
+  automaticWorkers,
+  cgroupQuota,
+  defaultMaxConnections,
+  openFilesLimit,
+} from './config/workers.ts';
+import type { Applied } from './control/controller.ts';
+import { Core } from './control/core.ts';
+import type { Events } from './control/events.ts';
+import { Pool, type Waiting } from './control/pool.ts';
+import type { Bound } from './control/records.ts';
+import { SluiceError } from './errors.ts';
+import { createLogger, type Logger } from './log.ts';
+import { type HealthReport, readHealth, stuckAfterMs } from './metrics/health.ts';
+import { renderPrometheus } from './metrics/prometheus.ts';
+import { readStats, type Stats } from './metrics/stats.ts';
+import { build } from './model/build.ts';
+import { limits } from './model/limits.ts';
+import type { Backend, Desired, Settings } from './model/types.ts';
+import { FileProvider } from './providers/file.ts';
+import { type Duration, desiredFrom, timeoutFrom } from './providers/inputs.ts';
+import { merge } from './providers/merge.ts';
+import type { MetricsView } from './shm/read.ts';
+
+export { jsonSchema } from './config/json-schema.ts';
+export { loadConfigFile } from './config/load.ts';
+export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config/schema.ts';
+export type { Applied } from './control/controller.ts';
+export type { Events } from './control/events.ts';
+export type { Draining, Pool, Waiting } from './control/pool.ts';
+export type { Bound, DrainResult } from './control/records.ts';
+export { type ErrorCode, errorCodes, type Issue, SluiceError } from './errors.ts';
+export { createLogger, type Logger, type LogLevel } from './log.ts';
+export type { HealthReport } from './metrics/health.ts';
+export type { Stats } from './metrics/stats.ts';
+export type { Duration } from './providers/inputs.ts';
+export type { BackendView, MetricsView, PoolView } from './shm/read.ts';
+
+// A configuration in a file, which `reload` reads again.
+export interface ConfigFile {
+  readonly file: string;
+  // Settings that win over the file's.
+  readonly adjust?: (config: Config) => Config;
+}
+
+export interface Options {
+  // Ends the start when it is aborted; later it has no effect.
+  readonly signal?: AbortSignal | undefined;
+  // Otherwise records of `logLevel` and above go to stderr.
+  readonly logger?: Logger | undefined;
+  // How long a worker may take to follow a change; default 2 s.
+  readonly ackTimeout?: Duration | undefined;
+}
+
+export interface Closing extends Waiting {
+  // How long connections may go on; the longest drainTimeout of all pools unless stated.
+  readonly timeout?: Duration | undefined;
+}
+
+// Checks types where a configuration is written; returns it unchanged.
+export const defineConfig = (config: Config): Config => config;
+
+const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  }
+).version;
+
+class LoadBalancer extends EventEmitter<Events> {
+  readonly #core: Core;
+  readonly #file: FileProvider | undefined;
+  #admin: AdminServer | undefined;
+
+  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
+    super();
+    this.#core = core(this);
+    this.#file = file;
+  }
+
+  get settings(): Settings {
+    return this.#core.controller.model.settings;
+  }
+  get workers(): number {
+    return this.#core.workers;
+  }
+  // Where the admin API answers: `host:port`, or `unix:/path`.
+  get adminAddress(): string | undefined {
+    return this.#admin?.address;
+  }
+
+  // Throws ERR_SLUICE_NO_POOL.
+  pool(name: string): Pool {
+    return new Pool(this.#core, name);
+  }
+  pools(): string[] {
+    return [...this.#core.controller.model.pools.keys()];
+  }
+
+  // Where a listener listens, with the port the system chose. Throws ERR_SLUICE_NO_LISTENER.
+  address(listener: string): Bound {
+    const record = this.#core.controller.state.listeners.get(listener);
+    if (record === undefined) throw new SluiceError('ERR_SLUICE_NO_LISTENER', { listener });
+    return record.opened.bound;
+  }
+
+  // Replaces the whole configuration. What stays the same keeps its sockets and connections; what
+  // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
+  async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
+    const desired = await desiredFrom(config, this.#file === undefined ? 'api' : 'file');
+    return this.#replace(desired, signal);
+  }
+
+  // Reads the file again that the balancer was started from; changes made to pools at run time stay.
+  async reload({ signal }: Waiting = {}): Promise<Applied> {
+    if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
+    return this.#replace(await this.#file.load(), signal);
+  }
+  async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
+    const former = this.settings.adminListen?.text;
+    const applied = await this.#core.replace(desired, signal);
+    if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+    return applied;
+  }
+
+  // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
+  stats(): Stats {
+    return readStats(this.view());
+  }
+  health(): HealthReport {
+    return readHealth(this.view());
+  }
+  // Text for Prometheus.
+  metrics(): string {
+    return renderPrometheus(this.view());
+  }
+  view(): MetricsView {
+    return this.#core.view();
+  }
+
+  // Whether the balancer keeps the process alive; it does unless `unref` was called.
+  ref(): this {
+    this.#core.ref();
+    return this;
+  }
+  unref(): this {
+    this.#core.unref();
+    return this;
+  }
+
+  // Accepts no more, lets connections end, cuts the rest when the time is over. May be called again:
+  // the first call decides.
+  async close({ timeout, signal }: Closing = {}): Promise<void> {
+    await this.#core.close(timeout === undefined ? undefined : timeoutFrom(timeout), signal);
+    const admin = this.#admin;
+    this.#admin = undefined;
+    await admin?.close();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #listenAdmin(): Promise<void> {
+    const listen = this.settings.adminListen;
+    await this.#admin?.close();
+    this.#admin = undefined;
+    if (listen === undefined) return;
+    this.#admin = await AdminServer.start({ listen, source: this, log: this.#core.log });
+  }
+
+  // For `createLoadBalancer` only.
+  static async start(lb: LoadBalancer, desired: Desired<Backend>, signal?: AbortSignal) {
+    await lb.#core.start(desired, signal);
+    try {
+      await lb.#listenAdmin();
+    } catch (error) {
+      await lb.close({ timeout: 0 });
+      throw error;
+    }
+    return lb;
+  }
+}
+
+export type { LoadBalancer };
+
+// A listener that throws must not end the controller's work: the error is reported as any other
+// that nobody caught.
+const emitter =
+  (lb: LoadBalancer) =>
+  <K extends keyof Events>(event: K, ...args: Events[K]): void => {
+    queueMicrotask(() =>
+      (lb.emit as (event: K, ...args: Events[K]) => boolean).call(lb, event, ...args),
+    );
+  };
+
+function sourceOf(source: Config | ConfigFile | string | URL): FileProvider | undefined {
+  if (typeof source === 'string') return new FileProvider(source);
+  if (source instanceof URL) return new FileProvider(source.pathname);
+  if (!('file' in source)) return undefined;
+  const { file, adjust } = source;
+  return new FileProvider(file, adjust === undefined ? {} : { adjust });
+}
+
+// Starts a balancer and resolves when every worker takes traffic. `source`: a configuration, or the
+// file that holds one. Throws ERR_SLUICE_CONFIG with everything that is wrong, ERR_SLUICE_LISTEN,
+// ERR_SLUICE_PLATFORM, ERR_SLUICE_ADDON_NOT_FOUND, ERR_SLUICE_START; then nothing runs.
+export async function createLoadBalancer(
+  source: Config | ConfigFile | string | URL,
+  { signal, logger, ackTimeout = 2000 }: Options = {},
+): Promise<LoadBalancer> {
+  const file = sourceOf(source);
+  const desired = await (file?.load() ?? desiredFrom(source as Config, 'api'));
+  const { settings } = build(merge([desired]).model);
+  signal?.throwIfAborted();
+  const addon = loadAddon();
+  const processors = addon.processors();
+  const workers =
+    settings.workers ?? automaticWorkers(processors.length, cgroupQuota(), limits.workersMax);
+  // Pinned when every processor has its worker; otherwise the scheduler shares them out.
+  const cpus = workers === processors.length ? processors : new Array<number>(workers).fill(-1);
+  const fleet = openFleet(addon, workers);
+  const log = logger ?? createLogger({ level: settings.logLevel });
+  const make = (lb: LoadBalancer): Core =>
+    new Core({
+      fleet,
+      engine: settings.engine,
+      cpus,
+      maxConnections: defaultMaxConnections(workers, openFilesLimit()),
+      provider: file,
+      emit: emitter(lb),
+      log,
+      ackTimeoutMs: timeoutFrom(ackTimeout),
+      stuckAfterMs,
+      version,
+    });
+  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
+}
