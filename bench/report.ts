@@ -3,10 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ContenderName, contenderNames } from './peers.ts';
 import type { Row, Sample } from './rows.ts';
-import { samplesOf, saturatedShare, spread, type Verdict, verdictsOf } from './verdict.ts';
-
-// More of a CPU used by others than this, and a round is called disturbed.
-const disturbedShare = 0.05;
+import {
+  disturbedShare,
+  samplesOf,
+  saturatedShare,
+  spread,
+  type Verdict,
+  verdictsOf,
+} from './verdict.ts';
 
 export function printRow(row: Row, samples: readonly Sample[]): void {
   console.log(`\n${row.name}: ${row.title}\n  ${row.unit}: median (min to max)`);
@@ -35,12 +39,14 @@ function lineOf(row: Row, name: ContenderName, samples: readonly Sample[]): stri
   );
   const disturbed = samples.filter((sample) => sample.othersShare > disturbedShare).length;
   const share = median((sample) => sample.balancerShare);
+  const bytes = (part: 'engine' | 'process'): string =>
+    median((sample) => sample.memory?.[part] ?? 0).toFixed(0);
   const notes = [
-    row.needsSaturation && share < saturatedShare ? 'not saturated' : '',
+    row.needs === 'saturation' && share < saturatedShare ? 'not saturated' : '',
     disturbed > 0 ? `${disturbed} of ${samples.length} rounds disturbed by others` : '',
     samples[0]?.memory === undefined
       ? ''
-      : `engine ${median((s) => s.memory?.engine ?? 0).toFixed(0)}, process ${median((s) => s.memory?.process ?? 0).toFixed(0)}`,
+      : `engine ${bytes('engine')}, process ${bytes('process')}`,
   ];
   const timed = row.name !== 'idle';
   return [

@@ -14,10 +14,12 @@ export interface Verdict {
   readonly measured: Spread;
   readonly bound: Limit['bound'];
   readonly limit: number;
-  readonly result: 'met' | 'missed' | 'not saturated';
+  readonly result: 'met' | 'missed' | 'not saturated' | 'disturbed';
 }
 
 export const saturatedShare = 0.95;
+// More of the balancer's CPU used by others than this, and a round is called disturbed.
+export const disturbedShare = 0.05;
 
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
@@ -33,6 +35,9 @@ export const samplesOf = (samples: readonly Sample[], name: ContenderName): Samp
 const isSaturated = (samples: readonly Sample[], name: ContenderName): boolean =>
   spread(samplesOf(samples, name).map((sample) => sample.balancerShare)).median >= saturatedShare;
 
+const isDisturbed = (samples: readonly Sample[], name: ContenderName): boolean =>
+  spread(samplesOf(samples, name).map((sample) => sample.othersShare)).median > disturbedShare;
+
 export function verdictsOf(row: Row, samples: readonly Sample[]): Verdict[] {
   const verdicts: Verdict[] = [];
   for (const name of contenderNames) {
@@ -45,15 +50,23 @@ export function verdictsOf(row: Row, samples: readonly Sample[]): Verdict[] {
       const measured = spread(own.map((sample) => figure(row, limit, sample, samples)));
       const bound = limit.limits[engine];
       const met = limit.bound === 'at least' ? measured.median >= bound : measured.median <= bound;
-      const counts =
-        !row.needsSaturation || [name, ...peers].every((one) => isSaturated(samples, one));
+      const all = [name, ...peers];
+      const saturated = all.every((one) => isSaturated(samples, one));
+      const disturbed = all.some((one) => isDisturbed(samples, one));
       verdicts.push({
         engine,
         against: peers.length > 1 ? `the better of ${peers.join(' and ')}` : (peers[0] ?? ''),
         measured,
         bound: limit.bound,
         limit: bound,
-        result: !counts ? 'not saturated' : met ? 'met' : 'missed',
+        result:
+          row.needs === 'saturation' && !saturated
+            ? 'not saturated'
+            : row.needs === 'quiet' && disturbed
+              ? 'disturbed'
+              : met
+                ? 'met'
+                : 'missed',
       });
     }
   }

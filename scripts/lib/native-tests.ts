@@ -1,7 +1,7 @@
 // The native test programs: which there are, how they are built, what their output must say.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { inRoot } from './project.ts';
+import { inRoot, readText } from './project.ts';
 import { type Counts, countBroken, countDoctest, countSimulator, one } from './results.ts';
 import { type Captured, capture } from './run.ts';
 import { runShown } from './run-shown.ts';
@@ -106,7 +106,7 @@ export function nativeTests(): NativeTest[] {
 }
 
 function testsOf(simulator: Simulator): NativeTest[] {
-  // Seeds that found something once, if any did.
+  // Seeds that found something once, if any is kept.
   const kept = `test/sim/${simulator === 'io_sim' ? '' : 'proxy_'}seeds.txt`;
   const seeded = (['plain', 'asan'] as const).map((variant) => {
     const args = ['--seeds', `1..${seeds[variant]}`, '--require-faults'];
@@ -121,7 +121,7 @@ function testsOf(simulator: Simulator): NativeTest[] {
   };
   return [
     ...seeded,
-    ...(existsSync(inRoot(kept)) ? [keptRun] : []),
+    ...(existsSync(inRoot(kept)) && /^\d/m.test(readText(kept)) ? [keptRun] : []),
     { name: `${simulator} repeats itself`, run: () => simulateTwice(simulator) },
   ];
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { LoadBalancer } from '../index.ts';
+import type { Config, LoadBalancer } from '../index.ts';
 import { UsageError } from './failure.ts';
 import { type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
@@ -54,14 +54,14 @@ export async function demo(options: DemoOptions, print: (text: string) => void):
   if (!/^\d{1,5}$/.test(options.port) || port > 65_535) {
     throw new UsageError(`--port is '${options.port}': expected a number from 0 to 65535`);
   }
+  const empty = { listeners: {}, pools: {} };
+  const settings = withOverrides(empty, { logLevel: 'warn', ...options });
   const backends = await Promise.all(names.map(startBackend));
-  const config = withOverrides(
-    {
-      listeners: { web: { listen: `127.0.0.1:${port}`, mode: 'tcp', routes: [{ pool: 'web' }] } },
-      pools: { web: { backends: backends.map(({ address }) => address) } },
-    },
-    { logLevel: 'warn', ...options },
-  );
+  const config: Config = {
+    ...settings,
+    listeners: { web: { listen: `127.0.0.1:${port}`, mode: 'tcp', routes: [{ pool: 'web' }] } },
+    pools: { web: { backends: backends.map(({ address }) => address) } },
+  };
   try {
     return await serve({
       source: config,

@@ -91,12 +91,11 @@ export class Pool {
     const timeoutMs =
       timeout === undefined ? this.#settings().drainTimeoutMs : timeoutFrom(timeout);
     const { live } = await controller.changeLive((words) => words.admin(record, 'drain'), signal);
-    const abort = (): void => controller.drains.cancel(record, 'the caller gave up');
-    signal?.addEventListener('abort', abort, { once: true });
     try {
       return await until(controller.drains.start(record, timeoutMs, live), signal);
-    } finally {
-      signal?.removeEventListener('abort', abort);
+    } catch (error) {
+      if (signal?.aborted) controller.drains.cancel(record, 'the caller gave up');
+      throw error;
     }
   }
 

@@ -17,8 +17,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const minutes = (count: number): number => count * 60_000;
-const maxPackedBytes = 2_000_000;
-const maxUnpackedBytes = 6_000_000;
+const maxPackedBytes = 1_000_000;
+const maxUnpackedBytes = 4_000_000;
 
 interface Packed {
   readonly filename: string;

@@ -14,7 +14,7 @@ namespace sluice::sim {
 
 namespace {
 constexpr uint32_t kPairBytes = 200 * 1024;
-constexpr uint64_t kCallsMax = 5'000'000;  // an ordinary run makes a few thousand
+constexpr uint64_t kCallsMax = 1'000'000;  // an ordinary run makes a few thousand
 }  // namespace
 
 SimKernel::SimKernel(World& world, Options options)

@@ -17,6 +17,9 @@
 
 #include "sim/io_sim_run.h"
 
+// There only in builds with a sanitizer, whose reports end the process without an abort.
+extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
+
 namespace {
 
 using sluice::io::EngineKind;
@@ -48,13 +51,16 @@ struct Totals {
 // What replays the seed under way, for a run that ends in an abort.
 char g_replay[512];
 
-void on_abort(int) {
+void print_replay() {
   const char text[] = "the run aborted; replay: ";
   (void)!write(STDERR_FILENO, text, sizeof text - 1);
   (void)!write(STDERR_FILENO, g_replay, std::strlen(g_replay));
   (void)!write(STDERR_FILENO, "\n", 1);
-  std::signal(SIGABRT, SIG_DFL);
-  std::abort();
+}
+
+void on_abort(int) {
+  print_replay();
+  _exit(1);
 }
 
 [[noreturn]] void usage() {
@@ -163,6 +169,7 @@ bool print_faults(const Totals& totals) {
 int main(int argc, char** argv) {
   const Arguments a = parse(argc, argv);
   std::signal(SIGABRT, on_abort);
+  if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(print_replay);
   std::vector<uint64_t> seeds;
   if (a.file != nullptr) {
     seeds = seeds_of_file(a.file);

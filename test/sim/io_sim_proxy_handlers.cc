@@ -37,6 +37,8 @@ bool Proxy::idle() const {
 void Proxy::turn(uint64_t deadline_ns, size_t max) {
   if (listener_ >= 0 && !accepting_.now) {
     if (stopping_) {
+      // Whoever still waits in the queue is told by a close, not by a reset.
+      for (int fd; (fd = engine_.accept_now(listener_)) >= 0;) engine_.close_now(fd);
       engine_.close(listener_);
       listener_ = -1;
     } else if (world_.now_ns() >= accept_again_ns_) {

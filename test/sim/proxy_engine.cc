@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+
 namespace sluice::proxy_sim {
 namespace {
 
@@ -200,6 +202,7 @@ void SimEngine::cancel(int fd) {
       if (view.cancelled_ns == 0) {
         view.cancelled_ns = world_.now;
         view.excused = world_.now - view.last_activity_ns + 9 * kMs >= view.idle_ns;
+        check_stall(view);
         closing_views_.push_back(conn.view);
       }
     }
@@ -214,6 +217,19 @@ void SimEngine::cancel(int fd) {
     const uint64_t delay =
         world_.faults.fires(Fault::cancel_late) ? world_.prng.below(200) * kMs : 0;
     world_.at(world_.now + delay, EventKind::cancels, index_, op.serial);
+  }
+}
+
+// An idle timeout must not hit a peer that reads slowly but reads.
+void SimEngine::check_stall(const View& view) {
+  const Connection& down = world_.conns[view.conns[0]];
+  const Connection& up = world_.conns[view.conns[1]];
+  if (!view.excused || world_.stopping || world_.targets[up.target].cut) return;
+  if (down.peer_reset || up.peer_reset || down.tx_queued + up.tx_queued == 0) return;
+  const uint64_t ack = std::max(down.last_ack_ns, up.last_ack_ns);
+  if (world_.now - ack + 9 * kMs < view.idle_ns) {
+    world_.fail("a slow reader is not idle", "connection %u: read %.3f s ago", down.id,
+                static_cast<double>(world_.now - ack) / 1e9);
   }
 }
 

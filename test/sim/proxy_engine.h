@@ -100,6 +100,7 @@ class SimEngine final : public io::Engine {
   View& view_of(io::Token token);
   void see_socket(int fd, io::Token token);
   void check_views();
+  void check_stall(const View& view);
   Connection& connection(int fd);
 
   World& world_;

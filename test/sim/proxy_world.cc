@@ -166,6 +166,7 @@ void World::client_connects(int listener_fd, const Plan& plan) {
   Connection& conn = conns[id];
   conn.is_client = true;
   conn.established = true;
+  conn.accepted_ns = now;
   conn.listener = descriptor(listener_fd).object;
   listeners[conn.listener].queue.push_back(id);
   note("client", id, conn.listener, conn.plan.total);
@@ -237,6 +238,13 @@ void World::proxy_sent(Connection& conn, uint32_t bytes) {
 }
 
 void World::check_unopened() {
+  for (const Listener& listener : listeners) {
+    if (!listener.is_open || listener.queued() == 0 || stopping) continue;
+    const Connection& oldest = conns[listener.queue[listener.queue_head]];
+    if (now - oldest.accepted_ns > 30 * kSecond) {
+      fail("queued connections are accepted", "connection %u", oldest.id);
+    }
+  }
   for (const Descriptor& entry : table_) {
     if (entry.kind != Descriptor::Kind::stream) continue;
     const Connection& conn = conns[entry.object];

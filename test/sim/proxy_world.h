@@ -55,7 +55,7 @@ struct Connection {
   uint32_t listener = kNone;  // clients: listening descriptor's object
   int fd = -1;                // the proxy's descriptor while open
   uint32_t view = kNone;
-  uint64_t accepted_ns = 0;
+  uint64_t accepted_ns = 0;  // clients: or queued
   // peer -> proxy
   uint32_t rx_queued = 0;
   uint32_t rx_capacity = 0;
@@ -199,7 +199,8 @@ class World {
   Plan draw_plan(bool is_client);
   // Every peer still there resets: an impatient end of a run.
   void reset_all();
-  // Accepted sockets that no tunnel has opened yet are bounded by the connect timeouts.
+  // Sockets that no tunnel has opened yet: queued ones are accepted before long, accepted ones are
+  // bounded by the connect timeouts.
   void check_unopened();
 
   uint64_t now = 0;

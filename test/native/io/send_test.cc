@@ -16,6 +16,7 @@ constexpr int kTinyBuffer = 4096;
 const uint8_t* bytes_of(const std::string& text) {
   return reinterpret_cast<const uint8_t*>(text.data());
 }
+const uint8_t* bytes_of(std::string&&) = delete;
 
 // Reads in the background, slowly at first.
 class Reader {
@@ -91,7 +92,8 @@ TEST_CASE_TEMPLATE("io: sending to a peer that is gone", T, ENGINES) {
   On<T> host;
   const Pair pair = unix_pair();
   ::close(pair.far);
-  host->send(pair.near, token(Op::send), bytes_of("x"), 1);
+  const std::string text = "x";
+  host->send(pair.near, token(Op::send), bytes_of(text), 1);
   CHECK(host.ended(token(Op::send)).result == -EPIPE);
   host->close(pair.near);
 }

@@ -18,7 +18,7 @@ describe('parseDuration', () => {
   );
 
   it('reads what it wrote', () => {
-    fc.assert(fc.property(fc.nat(2 ** 31 - 1), (ms) => expect(parseDuration(`${ms}ms`)).toBe(ms)));
+    fc.assert(fc.property(fc.nat(2 ** 31 - 1), (ms) => parseDuration(`${ms}ms`) === ms));
   });
 });
 

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { Acks } from '../../../src/control/acks.ts';
+import { generationOf, Region } from '../../../src/shm/region.ts';
+import { FakeFleet } from '../../fixtures/fake-fleet.ts';
+
+function setUp(stuck: readonly number[] = []) {
+  const fleet = new FakeFleet(2);
+  const region = new Region(fleet.region);
+  const acks = new Acks(region, { timeoutMs: 60, isStuck: (worker) => stuck.includes(worker) });
+  const adopt = (worker: number, sequence: number, slot: number): void =>
+    fleet.put('worker', 'adopted', generationOf(sequence, slot), 0, worker);
+  return { fleet, region, acks, adopt };
+}
+
+describe('waiting', () => {
+  it('ends when all have adopted', async () => {
+    const { acks, adopt, fleet } = setUp();
+    adopt(0, 2, 1);
+    setTimeout(() => adopt(1, 3, 2), 5);
+    expect(await acks.wait({ sequence: 2, live: 0 })).toEqual([]);
+    setTimeout(() => {
+      fleet.put('worker', 'liveAdopted', 4, 0, 0);
+      fleet.put('worker', 'liveAdopted', 5, 0, 1);
+    }, 5);
+    expect(await acks.wait({ sequence: 2, live: 4 })).toEqual([]);
+  });
+
+  it('names those that did not in time', async () => {
+    const { acks, adopt } = setUp();
+    adopt(0, 1, 0);
+    const start = performance.now();
+    expect(await acks.wait({ sequence: 1, live: 0 })).toEqual([1]);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(59);
+  });
+
+  it('does not wait to the end for a worker that is known to be stuck', async () => {
+    const { acks, adopt } = setUp([1]);
+    adopt(0, 1, 0);
+    const start = performance.now();
+    expect(await acks.wait({ sequence: 1, live: 0 })).toEqual([1]);
+    expect(performance.now() - start).toBeLessThan(50);
+  });
+
+  it('ends with a code when the memory goes', async () => {
+    const { acks, region } = setUp();
+    setTimeout(() => region.close(), 5);
+    await expect(acks.wait({ sequence: 1, live: 0 })).rejects.toMatchObject({
+      code: 'ERR_SLUICE_CLOSED',
+    });
+  });
+});
+
+describe('snapshot slots', () => {
+  it('are reused when every worker is past them and holds none', () => {
+    const { acks, adopt, fleet } = setUp();
+    expect(acks.freeSnapshotSlot(0)).toBe(1);
+    for (let sequence = 1; sequence <= 8; sequence++) {
+      acks.recordPublished(generationOf(sequence, sequence % 8));
+    }
+    const current = generationOf(8, 0);
+    expect(acks.freeSnapshotSlot(current)).toBeUndefined();
+    adopt(0, 8, 0);
+    adopt(1, 3, 3);
+    expect(acks.freeSnapshotSlot(current)).toBe(1); // 3 is in use, 1 and 2 are past
+    fleet.hold(0, 1, 1);
+    expect(acks.freeSnapshotSlot(current)).toBe(2);
+    fleet.hold(1, 2, 1);
+    expect(acks.freeSnapshotSlot(current)).toBeUndefined();
+  });
+
+  it('vouch for slots that an old one named', () => {
+    const { acks, adopt, fleet } = setUp();
+    acks.recordPublished(generationOf(1, 1));
+    acks.recordPublished(generationOf(2, 2));
+    adopt(0, 2, 2);
+    adopt(1, 1, 1);
+    expect(acks.isPast(2)).toBe(false);
+    adopt(1, 2, 2);
+    expect(acks.isPast(2)).toBe(true);
+    fleet.hold(1, 1, 1);
+    expect(acks.isPast(2)).toBe(false);
+    fleet.hold(1, 1, 0);
+    fleet.hold(1, 2, 1);
+    expect(acks.isPast(2)).toBe(true);
+  });
+});
