@@ -51,7 +51,6 @@ size_t EpollEngine::wait(uint64_t deadline_ns, Completion* out, size_t max) {
   SLUICE_VERIFY(max > 0);
   Output output(out, max);
   woken_ = false;
-  counters_.waits++;
   uint64_t now = 0;  // the deadline counts from when there is nothing left to do
   for (;;) {
     if (!starved_[0].empty()) feed_starved(BufferClass::small);
@@ -76,6 +75,7 @@ size_t EpollEngine::wait(uint64_t deadline_ns, Completion* out, size_t max) {
 // --- Events ---
 
 void EpollEngine::harvest(uint64_t timeout_ns, Output& output) {
+  counters_.waits++;
   epoll_event events[kEventsPerCall];
   // A poll is reported right here, so no more events are taken than can be reported.
   const int max = static_cast<int>(std::min<size_t>(kEventsPerCall, output.room()));
@@ -117,22 +117,20 @@ void EpollEngine::serve_ready(Output& output) {
     const int fd = static_cast<int>(ready_.pop());
     Descriptor& d = at(fd);
     d.queued = false;
+    const bool long_work = d.in == In::splice || d.out == Out::splice;
     if (may_send(d)) serve_out(fd, d, output);
-    if (may_receive(d) && !output.full()) {
-      if (d.in == In::recv) {
-        serve_recv(fd, d, output);
-      } else if (d.in == In::accept) {
-        serve_accept(fd, d, output);
-      } else {
-        serve_splice_in(fd, d, output);
-      }
-    }
+    if (may_receive(d) && !output.full()) serve_in(fd, d, output);
     if (may_receive(d) || may_send(d)) enqueue(fd, d);
-    if (served % kServesPerClock != kServesPerClock - 1) continue;
+    if (!long_work && served % kServesPerClock != kServesPerClock - 1) continue;
     const uint64_t now = kernel_.clock_ns();
     if (end == 0) end = now + kTurnBudgetNs;
     if (now >= end && output.count() > 0) return;
   }
+}
+
+void EpollEngine::serve_in(int fd, Descriptor& d, Output& output) {
+  if (d.in == In::recv) return serve_recv(fd, d, output);
+  d.in == In::accept ? serve_accept(fd, d, output) : serve_splice_in(fd, d, output);
 }
 
 void EpollEngine::end_in(Descriptor& d, int32_t result, Output& output) {

@@ -91,6 +91,7 @@ class EpollEngine final : public SystemEngine {
   void harvest(uint64_t timeout_ns, Output& output);
   void note(const epoll_event& event, Output& output);
   void serve_ready(Output& output);
+  void serve_in(int fd, Descriptor& d, Output& output);
   void serve_accept(int fd, Descriptor& d, Output& output);
   void serve_recv(int fd, Descriptor& d, Output& output);
   void serve_splice_in(int fd, Descriptor& d, Output& output);

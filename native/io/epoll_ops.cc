@@ -55,6 +55,7 @@ bool EpollEngine::begin_out(int fd, Token token) {
 // --- Receiving ---
 
 void EpollEngine::accept(int fd, Token token) {
+  SLUICE_ASSERT(static_cast<uint32_t>(fd) < descriptors_max_);
   at(fd).listener = true;
   begin_in(fd, token, In::accept);
 }

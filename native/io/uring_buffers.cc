@@ -102,8 +102,9 @@ void UringBuffers::decay(Class& c) {
 void UringBuffers::ran_out(BufferClass cls) {
   Class& c = of(cls);
   c.most_used = c.target;
-  // Several reports between two refills speak of the same shortage.
-  if (c.grown) return;
+  // Several reports between two refills speak of the same shortage; one of the pool itself is not
+  // mended by asking it for more.
+  if (c.grown || pool_.free_count(cls) == 0) return;
   c.grown = true;
   c.target = std::min(c.target * 2, c.target_max);
 }

@@ -52,7 +52,6 @@ size_t UringEngine::wait(uint64_t deadline_ns, Completion* out, size_t max) {
   SLUICE_VERIFY(max > 0);
   Output output(out, max);
   woken_ = false;
-  counters_.waits++;
   for (;;) {
     provided_.refill();
     if (!starved_[0].empty()) rearm_starved(BufferClass::small);
@@ -88,6 +87,7 @@ void UringEngine::entered(int result) {
 }
 
 void UringEngine::enter(uint32_t min_complete, uint64_t timeout_ns) {
+  counters_.waits++;
   const int result = ring_.enter(min_complete, timeout_ns);
   entered(result);
   if (result == -EAGAIN || result == -ENOMEM) {

@@ -8,7 +8,10 @@
 namespace sluice::io {
 namespace {
 
-constexpr uint32_t kSendFlags = MSG_NOSIGNAL | MSG_WAITALL;
+// Without MSG_WAITALL: the kernel retries such a send only so often (128 times on 6.18) and then
+// gives it to a kernel thread, so a peer that reads slowly could make us have many of them. A short
+// count comes back instead, and with it the buffers that are done.
+constexpr uint32_t kSendFlags = MSG_NOSIGNAL;
 // After the kernel had no memory for an entry.
 constexpr uint64_t kMemoryPauseNs = 1'000'000;
 
@@ -73,6 +76,7 @@ UringEngine::Descriptor& UringEngine::begin_out(int fd, Token token, Kind kind, 
 // --- Receiving ---
 
 void UringEngine::accept(int fd, Token token) {
+  SLUICE_ASSERT(static_cast<uint32_t>(fd) < descriptors_max_);
   begin_in(fd, token, Kind::accept, Phase::in_kernel);
   io_uring_sqe& entry = stage(Kind::accept, fd, IORING_OP_ACCEPT);
   entry.ioprio = IORING_ACCEPT_MULTISHOT;

@@ -135,7 +135,7 @@ class Tunnels {
   PipePool pipes_;
   Slab<Tunnel> slab_;
   ReservedArray<uint32_t> backend_lists_;  // per backend slot: first tunnel index + 1
-  uint32_t backends_high_ = 0;  // one past the highest slot that ever had a connection
+  uint32_t backends_high_ = 0;             // one past the highest slot that ever had a connection
   ReservedArray<shm::WorkerPool> sink_{1};
   shm::WorkerListener listener_sink_{};
   uint64_t stale_completions_ = 0;

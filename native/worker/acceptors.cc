@@ -48,8 +48,7 @@ bool Acceptors::prepare(shm::SnapshotView next) {
 void Acceptors::adopt(shm::SnapshotView snapshot) {
   const shm::SnapshotView before = snapshot_;
   snapshot_ = snapshot;
-  if (!before.is_none() &&
-      before.head().listeners_version == snapshot.head().listeners_version) {
+  if (!before.is_none() && before.head().listeners_version == snapshot.head().listeners_version) {
     return;
   }
   for (uint32_t slot = 0; slot < snapshot.head().listeners_high; slot++) {

@@ -11,6 +11,12 @@
 #include <cstdio>
 
 namespace sluice::worker {
+namespace {
+
+// Listeners, and whatever else the process has open.
+constexpr uint32_t kOtherDescriptors = 65536;
+
+}  // namespace
 
 Fleet::Fleet(std::unique_ptr<shm::Region> region) : region_(std::move(region)) {}
 
@@ -19,13 +25,13 @@ Fleet::~Fleet() {
   for (uint32_t i = 0; i < region_->workers(); i++) seats_[i].engine.store(nullptr);
 }
 
-uint32_t Fleet::descriptors_max() {
+// Engines keep a record per descriptor number. Numbers are handed out lowest first, so two for each
+// connection and a margin for the rest of the process bound them, whatever the system would allow.
+uint32_t Fleet::descriptors_max() const {
+  const uint64_t wanted = 2 * uint64_t{options_.connections_max} + kOtherDescriptors;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY ||
-      limit.rlim_max > (1u << 24)) {
-    return 1u << 24;
-  }
-  return static_cast<uint32_t>(limit.rlim_max);
+  const bool known = ::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY;
+  return static_cast<uint32_t>(known && limit.rlim_max < wanted ? limit.rlim_max : wanted);
 }
 
 int Fleet::start(const FleetOptions& options) {

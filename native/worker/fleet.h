@@ -58,7 +58,7 @@ class Fleet final : public Mailboxes {
 
   static void* run(void* seat);
   void serve(Seat& seat);
-  static uint32_t descriptors_max();
+  uint32_t descriptors_max() const;
   void wake_all();
 
   std::unique_ptr<shm::Region> region_;

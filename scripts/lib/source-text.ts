@@ -185,9 +185,13 @@ function isCppFunction(code: string, header: string, brace: number): boolean {
 }
 
 function isTsFunction(code: string, header: string, start: number): boolean {
-  // A callback of `describe` only groups; its members count on their own.
+  // A callback of `describe` or of our `forEach…` only groups; its members count on their own.
   const before = code.slice(code.lastIndexOf('\n', start) + 1, start);
-  return tsFunction.test(header) && !tsControl.test(header) && !/^\s*describe\b/.test(before);
+  return (
+    tsFunction.test(header) &&
+    !tsControl.test(header) &&
+    !/^\s*(?:describe\b|forEach[A-Z])/.test(before)
+  );
 }
 
 function nameOf(header: string): string {

@@ -58,26 +58,70 @@ const sameSettings = ({ settings: a }: Pool, { settings: b }: Pool): boolean =>
 
 const none: ReadonlyMap<string, Backend> = new Map();
 
+interface Lists {
+  readonly added: Backend[];
+  readonly removed: Backend[];
+  readonly reweighted: Backend[];
+}
+
+// Both in step, which touches only what differs: false when the order differs as well, and the
+// lists are then of no use.
+function compareInStep(
+  before: ReadonlyMap<string, Backend>,
+  after: ReadonlyMap<string, Backend>,
+  { added, removed, reweighted }: Lists,
+): boolean {
+  const olds = before.values();
+  const news = after.values();
+  let old = olds.next().value;
+  let now = news.next().value;
+  while (old !== undefined || now !== undefined) {
+    if (old === now || (old !== undefined && old.id === now?.id)) {
+      if (old !== undefined && now !== undefined && old !== now) {
+        if (old.key !== now.key) {
+          removed.push(old);
+          added.push(now);
+        } else if (old.weight !== now.weight) reweighted.push(now);
+      }
+      old = olds.next().value;
+      now = news.next().value;
+    } else if (old !== undefined && !after.has(old.id)) {
+      removed.push(old);
+      old = olds.next().value;
+    } else if (now !== undefined && !before.has(now.id)) {
+      added.push(now);
+      now = news.next().value;
+    } else return false;
+  }
+  return true;
+}
+
+function compareByName(
+  before: ReadonlyMap<string, Backend>,
+  after: ReadonlyMap<string, Backend>,
+): Lists {
+  const lists: Lists = { added: [], removed: [], reweighted: [] };
+  for (const [id, backend] of after) {
+    const old = before.get(id);
+    if (old === undefined || old.key !== backend.key) lists.added.push(backend);
+    else if (old.weight !== backend.weight) lists.reweighted.push(backend);
+  }
+  for (const [id, old] of before) {
+    if (after.get(id)?.key !== old.key) lists.removed.push(old);
+  }
+  return lists;
+}
+
 function backendChanges(
   pool: string,
   before: ReadonlyMap<string, Backend>,
   after: ReadonlyMap<string, Backend>,
 ): BackendChanges[] {
   if (before === after) return [];
-  const added: Backend[] = [];
-  const removed: Backend[] = [];
-  const reweighted: Backend[] = [];
-  for (const [id, backend] of after) {
-    const old = before.get(id);
-    if (old === backend) continue;
-    if (old === undefined || old.key !== backend.key) added.push(backend);
-    else if (old.weight !== backend.weight) reweighted.push(backend);
-  }
-  for (const [id, old] of before) {
-    if (after.get(id)?.key !== old.key) removed.push(old);
-  }
-  const empty = added.length + removed.length + reweighted.length === 0;
-  return empty ? [] : [{ pool, added, removed, reweighted }];
+  const inStep: Lists = { added: [], removed: [], reweighted: [] };
+  const lists = compareInStep(before, after, inStep) ? inStep : compareByName(before, after);
+  const empty = Object.values(lists).every((list) => list.length === 0);
+  return empty ? [] : [{ pool, ...lists }];
 }
 
 export function diff(before: Model, after: Model): Changes {

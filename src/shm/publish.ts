@@ -83,10 +83,71 @@ export function routeHash(seed: number, listenerSlot: number, key: Uint8Array): 
 export const tableSizeFor = (routes: number): number =>
   routes === 0 ? 0 : 2 ** Math.ceil(Math.log2(routes * 2));
 
+// A pool's members as they were written last: what stays is copied from here instead of being
+// gathered again from objects that are spread over the heap.
+interface Packed {
+  readonly members: readonly PlanBackend[];
+  // As many entries of snapshotBackend, in the order of `members`; paths have no offset yet.
+  readonly entries: Uint32Array;
+  // Indexes of members with a path in the arena.
+  readonly paths: readonly number[];
+}
+
 interface Reach {
   listeners: number;
   pools: number;
   backends: number;
+}
+
+// The last word of an entry is reserved; in packed entries it holds the backend's slot.
+const slotWord = backend.at.reserved;
+
+function packOne(into: Uint32Array, base: number, one: PlanBackend, poolSlot: number): void {
+  const { address } = one;
+  into[base + slotWord] = one.slot;
+  into[base + backend.at.incarnation] = one.incarnation;
+  into[base + backend.at.pool] = poolSlot;
+  if (address.kind === 'unix') {
+    into[base + backend.at.family] = AddressFamily.unix_socket;
+    return;
+  }
+  into[base + backend.at.family] = AddressFamily[address.family];
+  into[base + backend.at.port] = address.port;
+  const at = base + backend.at.address;
+  into[at] = address.words[0];
+  into[at + 1] = address.words[1];
+  into[at + 2] = address.words[2];
+  into[at + 3] = address.words[3];
+  into[base + backend.at.scope] = address.scope;
+}
+
+// Members that stay are the same objects in the same order; the others are packed anew.
+function pack({ slot, members }: PlanPool, before: Packed | undefined): Packed {
+  const { size } = backend;
+  const entries = new Uint32Array(members.length * size);
+  const paths: number[] = [];
+  const known = before?.members ?? [];
+  let next = 0;
+  for (let index = 0; index < members.length; ) {
+    while (next < known.length && known[next] !== members[index]) next++;
+    let run = 0;
+    while (next + run < known.length && known[next + run] === members[index + run]) run++;
+    if (run > 0 && before !== undefined) {
+      entries.set(before.entries.subarray(next * size, (next + run) * size), index * size);
+      next += run;
+      index += run;
+      continue;
+    }
+    const one = members[index];
+    if (one !== undefined) packOne(entries, index * size, one, slot);
+    index++;
+  }
+  for (let index = 0; index < members.length; index++) {
+    const family = entries[index * size + backend.at.family];
+    if (family === AddressFamily.unix_socket) paths.push(index);
+  }
+  // The controller goes on changing its list in place.
+  return { members: members.slice(), entries, paths };
 }
 
 export class Publisher {
@@ -96,6 +157,8 @@ export class Publisher {
   readonly #random: () => number;
   readonly #encoder = new TextEncoder();
   #arenaUsed = 0;
+  // By pool slot.
+  #packed: ReadonlyMap<number, Packed> = new Map();
 
   // `random`: 0 to 1, for the seed of each publication's hash table.
   constructor(region: Region, random: () => number = Math.random) {
@@ -186,6 +249,7 @@ export class Publisher {
 
   #writePools(out: Uint32Array, slot: number, plan: Plan, reach: Reach): number {
     let members = 0;
+    const packed = new Map<number, Packed>();
     for (const entry of plan.pools) {
       const base = pool.first + entry.slot * pool.size;
       out[base + pool.at.incarnation] = entry.incarnation;
@@ -196,35 +260,34 @@ export class Publisher {
       out[base + pool.at.connectTimeoutMs] = entry.connectTimeoutMs;
       out[base + pool.at.connectRetries] = entry.connectRetries;
       if (entry.slot >= reach.pools) reach.pools = entry.slot + 1;
-      for (const one of entry.members) {
-        out[member.first + members++] = one.slot;
-        if (one.slot >= reach.backends) reach.backends = one.slot + 1;
-        this.#writeBackend(out, slot, one, entry.slot);
-      }
+      const known = pack(entry, this.#packed.get(entry.slot));
+      packed.set(entry.slot, known);
+      this.#writeMembers(out, slot, known, members, reach);
+      members += entry.members.length;
     }
+    this.#packed = packed;
     return members;
   }
 
-  #writeBackend(out: Uint32Array, slot: number, one: PlanBackend, poolSlot: number): void {
-    const base = backend.first + one.slot * backend.size;
-    const { address } = one;
-    out[base + backend.at.incarnation] = one.incarnation;
-    out[base + backend.at.pool] = poolSlot;
-    if (address.kind === 'unix') {
-      const path = this.#encoder.encode(address.path);
-      out[base + backend.at.family] = AddressFamily.unix_socket;
-      out[base + backend.at.pathOffset] = this.#store(slot, path);
-      out[base + backend.at.pathBytes] = path.length;
-      return;
+  #writeMembers(out: Uint32Array, slot: number, from: Packed, at: number, reach: Reach): void {
+    const { entries, members, paths } = from;
+    const { size } = backend;
+    for (let index = 0; index < members.length; index++) {
+      const source = index * size;
+      const own = entries[source + slotWord] ?? 0;
+      out[member.first + at + index] = own;
+      if (own >= reach.backends) reach.backends = own + 1;
+      const target = backend.first + own * size;
+      for (let word = 0; word < slotWord; word++) out[target + word] = entries[source + word] ?? 0;
     }
-    out[base + backend.at.family] = AddressFamily[address.family];
-    out[base + backend.at.port] = address.port;
-    const at = base + backend.at.address;
-    out[at] = address.words[0];
-    out[at + 1] = address.words[1];
-    out[at + 2] = address.words[2];
-    out[at + 3] = address.words[3];
-    out[base + backend.at.scope] = address.scope;
+    for (const index of paths) {
+      const one = members[index];
+      if (one?.address.kind !== 'unix') continue;
+      const path = this.#encoder.encode(one.address.path);
+      const target = backend.first + one.slot * size;
+      out[target + backend.at.pathOffset] = this.#store(slot, path);
+      out[target + backend.at.pathBytes] = path.length;
+    }
   }
 
   // Puts bytes into the slot's arena and returns their offset. 16,384 Unix paths of 107 bytes and

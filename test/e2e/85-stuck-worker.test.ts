@@ -95,7 +95,9 @@ forEachEngine((engine) => {
     await freeze(threadNamed(served.program.pid, 'sluice-1'));
     await pause(3500);
     served.program.child.kill('SIGTERM');
-    const code = await Promise.race([served.program.exited, pause(15_000)]);
-    expect(code).toBeDefined();
+    const exit = await Promise.race([served.program.exited, pause(15_000)]);
+    expect(exit).toEqual({ code: 0, signal: null });
+    const left = { message: 'workers did not end in time', workers: 1 };
+    expect(served.program.records()).toContainEqual(expect.objectContaining(left));
   });
 });

@@ -352,7 +352,9 @@ int Control::random_listener() {
   return -1;
 }
 
-int Control::first_listener() const { return config_.listeners[0].descriptors[0]; }
+int Control::first_listener() const {
+  return config_.listeners[0].descriptors[0];
+}
 
 void Control::enter_phase(shm::Phase phase) {
   region_.control().phase.store(static_cast<uint32_t>(phase), std::memory_order_release);
@@ -378,8 +380,8 @@ void Control::check() {
     if (backend.cut_acknowledged_ns == 0) backend.cut_acknowledged_ns = world_.now;
     if (world_.now - backend.cut_acknowledged_ns > kAcknowledgeSlack &&
         in_flight(backend.spec.slot) > 0) {
-      world_.fail("nothing is left on a cut backend", "slot %u: %u connections",
-                  backend.spec.slot, in_flight(backend.spec.slot));
+      world_.fail("nothing is left on a cut backend", "slot %u: %u connections", backend.spec.slot,
+                  in_flight(backend.spec.slot));
     }
   }
 }

@@ -76,9 +76,9 @@ class Control {
   Prng prng_;
   test::LiveWords live_;
   test::ConfigSpec config_;
-  std::vector<Backend> backends_;        // by slot
+  std::vector<Backend> backends_;                // by slot
   std::map<uint32_t, uint32_t> listener_since_;  // incarnation: the first snapshot that has it
-  std::vector<uint32_t> slot_contents_;  // generation in each snapshot slot; 0: free
+  std::vector<uint32_t> slot_contents_;          // generation in each snapshot slot; 0: free
   uint32_t sequence_ = 0;
   uint32_t live_sequence_ = 0;
   uint32_t generation_ = 0;

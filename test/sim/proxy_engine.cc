@@ -90,7 +90,9 @@ void SimEngine::close_now(int fd) {
   }
   world_.close_socket(fd);
 }
-void SimEngine::close(int fd) { world_.close_socket(fd); }
+void SimEngine::close(int fd) {
+  world_.close_socket(fd);
+}
 
 int32_t SimEngine::start(int fd, io::Token token, bool transmits) {
   int32_t index;
@@ -124,7 +126,9 @@ int32_t SimEngine::start(int fd, io::Token token, bool transmits) {
   return index;
 }
 
-void SimEngine::accept(int fd, io::Token token) { start(fd, token, false); }
+void SimEngine::accept(int fd, io::Token token) {
+  start(fd, token, false);
+}
 
 void SimEngine::recv(int fd, io::Token token, io::BufferClass cls, uint32_t credit_bytes) {
   if (credit_bytes == 0) world_.fail("a receive has credit", "descriptor %d", fd);

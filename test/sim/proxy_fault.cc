@@ -24,7 +24,9 @@ static_assert(sizeof(kRows) / sizeof(kRows[0]) == kFaults);
 
 }  // namespace
 
-const char* fault_name(Fault fault) { return kRows[static_cast<unsigned>(fault)].name; }
+const char* fault_name(Fault fault) {
+  return kRows[static_cast<unsigned>(fault)].name;
+}
 
 FaultPlan::FaultPlan(uint64_t seed, bool enabled) : prng_(seed ^ 0xfa017), enabled_(enabled) {
   for (unsigned i = 0; i < kFaults; i++) {

@@ -35,16 +35,16 @@ Totals totals;
 // An assertion of the product, a sanitizer's finding or an endless loop: the seed is what counts.
 void on_death(const char* why) {
   char text[256];
-  const int bytes = std::snprintf(
-      text, sizeof(text),
-      "FAILED seed %" PRIu64 ": %s\n  replay: proxy_sim --seed %" PRIu64
-      " --verbose\nseeds: %" PRIu64 " passed, %" PRIu64 " failed\n",
-      current_seed, why, current_seed, totals.passed, totals.failed + 1);
+  const int bytes =
+      std::snprintf(text, sizeof(text),
+                    "FAILED seed %" PRIu64 ": %s\n  replay: proxy_sim --seed %" PRIu64
+                    " --verbose\nseeds: %" PRIu64 " passed, %" PRIu64 " failed\n",
+                    current_seed, why, current_seed, totals.passed, totals.failed + 1);
   (void)!::write(STDOUT_FILENO, text, static_cast<size_t>(bytes));
 }
 
 void on_signal(int number) {
-  on_death(number == SIGALRM  ? "no hang: the seed takes longer than a minute"
+  on_death(number == SIGALRM   ? "no hang: the seed takes longer than a minute"
            : number == SIGABRT ? "an assertion of the product"
                                : "memory error");
   ::_exit(1);
@@ -58,7 +58,8 @@ void run_seed(uint64_t seed, bool verbose) {
   auto run = std::make_unique<Run>(scenario);
   run->play();
   const World& world = run->world();
-  for (unsigned i = 0; i < kFaults; i++) totals.fired[i] += world.faults.fired(static_cast<Fault>(i));
+  for (unsigned i = 0; i < kFaults; i++)
+    totals.fired[i] += world.faults.fired(static_cast<Fault>(i));
   totals.hash = (totals.hash ^ world.hash()) * 0x100000001b3ull;
   totals.turns += run->turns();
   totals.bytes += world.bytes_moved;
@@ -122,8 +123,9 @@ int run(int argc, char** argv) {
     } else if (is("--day")) {
       return run_day();
     } else {
-      std::fprintf(stderr, "usage: proxy_sim --seeds A..B [--require-faults] "
-                           "[--seed N --verbose] [--hash] [--file F] [--day]\n");
+      std::fprintf(stderr,
+                   "usage: proxy_sim --seeds A..B [--require-faults] "
+                   "[--seed N --verbose] [--hash] [--file F] [--day]\n");
       return 2;
     }
   }
@@ -144,12 +146,16 @@ int run(int argc, char** argv) {
 }  // namespace
 
 // Undefined behaviour ends the process without asking anybody.
-void die_of_undefined_behaviour() { on_death("undefined behaviour"); }
+void die_of_undefined_behaviour() {
+  on_death("undefined behaviour");
+}
 
 }  // namespace sluice::proxy_sim
 
 #if defined(__SANITIZE_ADDRESS__)
-extern "C" void __ubsan_on_report() { sluice::proxy_sim::die_of_undefined_behaviour(); }
+extern "C" void __ubsan_on_report() {
+  sluice::proxy_sim::die_of_undefined_behaviour();
+}
 #endif
 
 int main(int argc, char** argv) {
@@ -157,8 +163,7 @@ int main(int argc, char** argv) {
   ::signal(SIGABRT, sluice::proxy_sim::on_signal);
   ::signal(SIGALRM, sluice::proxy_sim::on_signal);
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_set_death_callback(
-      [] { sluice::proxy_sim::on_death("a sanitizer's finding"); });
+  __sanitizer_set_death_callback([] { sluice::proxy_sim::on_death("a sanitizer's finding"); });
 #else
   ::signal(SIGSEGV, sluice::proxy_sim::on_signal);
   ::signal(SIGFPE, sluice::proxy_sim::on_signal);

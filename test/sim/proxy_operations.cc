@@ -72,8 +72,7 @@ void SimEngine::attempt_recv(int32_t index, bool last_chance) {
     make_bytes(conn.id, conn.taken, buffers_.data(buffer), bytes);
     world_.proxy_received(conn, bytes);
     op.credit -= bytes;
-    const bool ends =
-        op.credit <= 0 || last_chance || world_.faults.fires(Fault::recv_terminal);
+    const bool ends = op.credit <= 0 || last_chance || world_.faults.fires(Fault::recv_terminal);
     report(index, static_cast<int32_t>(bytes), !ends, buffer);
   }
 }
@@ -246,8 +245,8 @@ void SimEngine::delivered(const Pending& pending) {
   }
   if (completion.more) return;
   Descriptor& place = world_.descriptor(op.fd);
-  const bool transmits = token.op == io::Op::send || token.op == io::Op::connect ||
-                         token.op == io::Op::splice_out;
+  const bool transmits =
+      token.op == io::Op::send || token.op == io::Op::connect || token.op == io::Op::splice_out;
   (transmits ? place.transmit : place.receive) = -1;
   op.used = false;
   free_operations_.push_back(pending.op);
@@ -356,8 +355,7 @@ void SimEngine::check_views() {
     if (!view.both() || world_.conns[view.conns[0]].fd < 0) continue;
     const Connection& down = world_.conns[view.conns[0]];
     const Connection& up = world_.conns[view.conns[1]];
-    const uint64_t moved =
-        std::max({view.last_activity_ns, down.last_ack_ns, up.last_ack_ns});
+    const uint64_t moved = std::max({view.last_activity_ns, down.last_ack_ns, up.last_ack_ns});
     if (view.cancelled_ns == 0 && world_.now - moved > 2 * view.idle_ns + kSlack) {
       world_.fail("no connection outlives its idle timeout", "connection %u, silent %.3f s",
                   down.id, static_cast<double>(world_.now - moved) / 1e9);

@@ -259,8 +259,8 @@ void Run::check_books() {
                 static_cast<unsigned long long>(from_clients));
   }
   if (balanced + world_.conns.size() < 2 * uint64_t{arrived_} || balanced != arrived_) {
-    world_.fail("connections are counted", "%llu of %u",
-                static_cast<unsigned long long>(balanced), arrived_);
+    world_.fail("connections are counted", "%llu of %u", static_cast<unsigned long long>(balanced),
+                arrived_);
   }
 }
 

@@ -47,8 +47,6 @@ class Run final : public worker::Mailboxes {
   io::Engine* engine_of(uint32_t worker) const override { return engines_[worker].get(); }
 
  private:
-
-
   void on_event(const Event& event);
   void arrive();
   bool turn_all();

@@ -42,7 +42,9 @@ bool are_bytes(uint32_t stream, uint64_t offset, const uint8_t* data, uint32_t b
 }
 
 World::World(const WorldOptions& options)
-    : now(kSecond), prng(options.seed ^ 0x303), faults(options.seed, options.faults),
+    : now(kSecond),
+      prng(options.seed ^ 0x303),
+      faults(options.seed, options.faults),
       options(options) {}
 
 void World::fail(const char* invariant, const char* format, ...) {

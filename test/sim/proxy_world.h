@@ -38,8 +38,8 @@ struct Plan {
   uint64_t read_gap_ns = 0;
   uint64_t reply_after = 0;  // bytes read (or end of stream) before it starts to send
   End end = End::fin;
-  uint64_t reset_at = 0;   // after so many bytes sent, or
-  uint64_t reset_ns = 0;   // at this time
+  uint64_t reset_at = 0;       // after so many bytes sent, or
+  uint64_t reset_ns = 0;       // at this time
   uint64_t pause_at = kNever;  // bytes sent before a long silence
   uint64_t pause_ns = 0;
   uint64_t stall_at = kNever;  // bytes read before it stops reading for long
@@ -124,20 +124,20 @@ struct Descriptor {
   enum class Kind : uint8_t { free, socket, stream, listener, pipe };
   Kind kind = Kind::free;
   uint32_t object = kNone;
-  int32_t receive = -1;   // operations in progress, as the proxy sees it
+  int32_t receive = -1;  // operations in progress, as the proxy sees it
   int32_t transmit = -1;
 };
 
 enum class EventKind : uint8_t {
-  tick,           // only moves the clock
-  peer_writes,    // a: connection
-  peer_reads,     // a: connection
-  peer_resets,    // a: connection
-  connect_ends,   // a: engine, b: operation serial
-  retry,          // a: engine, b: operation serial
-  cancels,        // a: engine, b: operation serial
-  feeds,          // a: engine: buffers are to be had again
-  client_arrives, // the rest belongs to the run
+  tick,            // only moves the clock
+  peer_writes,     // a: connection
+  peer_reads,      // a: connection
+  peer_resets,     // a: connection
+  connect_ends,    // a: engine, b: operation serial
+  retry,           // a: engine, b: operation serial
+  cancels,         // a: engine, b: operation serial
+  feeds,           // a: engine: buffers are to be had again
+  client_arrives,  // the rest belongs to the run
   control_edits,
   run_step,
 };
@@ -207,7 +207,7 @@ class World {
   Prng prng;
   FaultPlan faults;
   const WorldOptions options;
-  bool stopping = false;   // the controller has asked the workers to end everything
+  bool stopping = false;      // the controller has asked the workers to end everything
   uint64_t clients_done = 0;  // clients that got all and saw the end
   uint64_t bytes_moved = 0;
   uint32_t plan_bytes_max = 200'000;

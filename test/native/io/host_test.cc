@@ -26,6 +26,22 @@ void set_nonblocking(int fd) {
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+// Threads that io_uring starts for what it cannot do without blocking. None is wanted.
+int kernel_threads() {
+  int count = 0;
+  DIR* directory = ::opendir("/proc/self/task");
+  while (const dirent* entry = ::readdir(directory)) {
+    const std::string path = std::string("/proc/self/task/") + entry->d_name + "/comm";
+    char name[32] = {};
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    if (::read(fd, name, sizeof(name) - 1) > 0 && std::strncmp(name, "iou-", 4) == 0) count++;
+    ::close(fd);
+  }
+  ::closedir(directory);
+  return count;
+}
+
 }  // namespace
 
 int open_descriptors() {
@@ -61,6 +77,7 @@ Host::Host(io::EngineChoice choice, bool cap, Options options)
 Host::~Host() {
   release_held(held_.size());
   settle();  // staged closes
+  CHECK(kernel_threads() == 0);
   engine_.reset();
   for (const BufferClass cls : {BufferClass::small, BufferClass::large}) {
     CHECK(pool_.lent_count(cls) == 0);

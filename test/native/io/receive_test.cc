@@ -41,6 +41,22 @@ TEST_CASE_TEMPLATE("io: echo round trips", T, ENGINES) {
   host->close(pair.near);
 }
 
+TEST_CASE_TEMPLATE("io: many messages on one armed receive", T, ENGINES) {
+  On<T> host;
+  const Pair pair = tcp_pair();
+  const Token in = token(Op::recv);
+  host->recv(pair.near, in, BufferClass::small, 1 << 20);
+  for (size_t count = 1; count <= 1000; count++) {
+    write_all(pair.far, "message");
+    REQUIRE(host.until([&] { return host.reports().size() == count; }));
+  }
+  CHECK(host.received(in).size() == 7000);
+  CHECK_FALSE(host.has_terminal(in));
+  ::close(pair.far);
+  CHECK(host.ended(in).result == 0);
+  host->close(pair.near);
+}
+
 TEST_CASE_TEMPLATE("io: data that was there before the receive", T, ENGINES) {
   On<T> host;
   const Pair pair = unix_pair();

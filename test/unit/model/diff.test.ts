@@ -32,6 +32,18 @@ it('tells backends that came, went, and changed their weight', async () => {
   expect(changes.poolsChanged).toEqual([]);
 });
 
+it('does not mind the order, and says the same whatever it is', async () => {
+  const names = [1, 2, 3, 4, 5].map((index) => `10.0.0.${index}:1`);
+  const before = await model(names);
+  const [change] = diff(
+    before,
+    await model([...names.slice(1, 4).reverse(), '10.0.0.9:1']),
+  ).backends;
+  expect(ids(change?.added)).toEqual(['10.0.0.9:1']);
+  expect(ids(change?.removed)?.sort()).toEqual(['10.0.0.1:1', '10.0.0.5:1']);
+  expect(diff(before, await model(names.toReversed())).backends).toEqual([]);
+});
+
 it('tells settings and sockets apart', async () => {
   const before = await model([]);
   expect(diff(before, await model([], { strategy: 'p2c' })).poolsChanged).toHaveLength(1);

@@ -93,6 +93,41 @@ describe('Publisher', () => {
     expect(read.route(0, '')).toBeUndefined();
   });
 
+  it('copies members that stay, and packs the others', () => {
+    const fleet = new FakeFleet(1);
+    const publisher = new Publisher(new Region(fleet.region));
+    const all = Array.from({ length: 60 }, (_, slot) => ({
+      slot,
+      incarnation: slot + 1,
+      address: slot % 7 === 0 ? unix(`/run/${slot}.sock`) : ip(`10.0.0.${slot}`, slot + 1),
+    }));
+    let turn = 0;
+    fc.assert(
+      fc.property(fc.array(fc.subarray(all), { minLength: 1, maxLength: 6 }), (lists) => {
+        for (const members of lists) {
+          turn++;
+          const generation = publisher.write(
+            { ...plan, pools: [pool(1, members)] },
+            turn % 8,
+            turn,
+          );
+          const read = new Decoded(fleet, generation);
+          expect(read.members(1)).toEqual(members.map(({ slot }) => slot));
+          expect(read.head('backendsHigh')).toBe((members.at(-1)?.slot ?? -1) + 1);
+          for (const one of all) {
+            const found = read.backend(one.slot);
+            const { address } = one;
+            if (!members.includes(one)) expect(found.incarnation).toBe(0);
+            else if (address.kind === 'unix') expect(found.address).toBe(address.path);
+            else expect(`${found.address}:${found.port}`).toBe(address.text);
+            expect(read.backendWord(one.slot, 'reserved')).toBe(0);
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('finds every route in a table that is at most half full', () => {
     const keys = fc.uniqueArray(fc.tuple(fc.nat(255), fc.string({ maxLength: 20 })), {
       maxLength: 300,
