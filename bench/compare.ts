@@ -138,7 +138,7 @@ function checkInstalled(options: Options): boolean {
   if (packages.length > 0) {
     console.error(`missing; on Debian: apt-get install ${packages.join(' ')}`);
   }
-  if (build) console.error('missing: dist/main.js; npm run build');
+  if (build) console.error('missing: dist/main.js; npm run compile');
   return packages.length === 0 && !build;
 }
 

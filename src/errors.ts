@@ -24,13 +24,13 @@ const table = {
     status: 501,
     text:
       'no binary of the data plane for {platform} ({libc}) was found: reinstall sluice with its ' +
-      'prebuilt binaries, or build it with `npm run build` (g++ 12 or later and make are needed)',
+      'prebuilt binaries, or build it with `npm run compile` (g++ 12 or later and make are needed)',
   },
   ERR_SLUICE_ADDON_LAYOUT: {
     status: 501,
     text:
-      'the data plane binary has memory layout {binary}, this version needs {expected}: the binary ' +
-      'belongs to another version of sluice; reinstall it',
+      'the data plane binary has memory layout {binary}, this version needs {expected}: ' +
+      'the binary belongs to another version of sluice; reinstall it',
   },
   ERR_SLUICE_START: { status: 500, text: 'the data plane did not start: {reason}' },
   ERR_SLUICE_LISTEN: { status: 409, text: 'cannot listen on {address} ({listener}): {reason}' },
@@ -48,8 +48,8 @@ const table = {
   ERR_SLUICE_NO_SNAPSHOT_SLOT: {
     status: 503,
     text:
-      'nothing was changed: all {slots} configuration slots are held by workers that are stuck or ' +
-      'still connect with an old one',
+      'nothing was changed: all {slots} configuration slots are held by workers that are stuck ' +
+      'or still connect with an old one',
   },
   ERR_SLUICE_LIMIT: {
     status: 422,

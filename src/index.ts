@@ -117,7 +117,8 @@ class LoadBalancer extends EventEmitter<Events> {
     return this.#replace(desired, signal);
   }
 
-  // Reads the file again that the balancer was started from; changes made to pools at run time stay.
+  // Reads the file again that the balancer was started from. Changes made to pools at run time
+  // stay.
   async reload({ signal }: Waiting = {}): Promise<Applied> {
     if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
     return this.#replace(await this.#file.load(), signal);
@@ -154,8 +155,8 @@ class LoadBalancer extends EventEmitter<Events> {
     return this;
   }
 
-  // Accepts no more, lets connections end, cuts the rest when the time is over. May be called again:
-  // the first call decides.
+  // Accepts no more, lets connections end, cuts the rest when the time is over. May be called
+  // again: the first call decides.
   async close({ timeout, signal }: Closing = {}): Promise<void> {
     await this.#core.close(timeout === undefined ? undefined : timeoutFrom(timeout), signal);
     const admin = this.#admin;

@@ -28,8 +28,7 @@ class BufferPool {
     uint32_t lent;    // 1 while outside the pool and its kernel ring; checked on return
   };
 
-  BufferPool(BufferClassSpec small, BufferClassSpec large)
-      : classes_{Class(small), Class(large)} {}
+  BufferPool(BufferClassSpec small, BufferClassSpec large) : classes_{Class(small), Class(large)} {}
 
   bool ok() const { return classes_[0].ok() && classes_[1].ok(); }
 
@@ -94,8 +93,12 @@ class BufferPool {
     uint32_t lent = 0;
   };
 
-  Class& of(BufferClass cls) { return classes_[static_cast<unsigned>(cls)]; }
-  const Class& of(BufferClass cls) const { return classes_[static_cast<unsigned>(cls)]; }
+  Class& of(BufferClass cls) {
+    return classes_[static_cast<unsigned>(cls)];
+  }
+  const Class& of(BufferClass cls) const {
+    return classes_[static_cast<unsigned>(cls)];
+  }
 
   Class classes_[2];
 #ifdef SLUICE_BREAK_leak_buffer

@@ -37,11 +37,11 @@
 namespace sluice::io {
 
 struct Completion {
-  uint64_t token = 0;   // Token::encode
-  uint64_t value = 0;   // Op::mail: the posted value
-  int32_t result = 0;   // as its Op says, or -errno
-  BufferRef buffer;     // recv with result > 0; the receiver owns it until BufferPool::release
-  bool more = false;    // the operation stays armed and will report again
+  uint64_t token = 0;  // Token::encode
+  uint64_t value = 0;  // Op::mail: the posted value
+  int32_t result = 0;  // as its Op says, or -errno
+  BufferRef buffer;    // recv with result > 0; the receiver owns it until BufferPool::release
+  bool more = false;   // the operation stays armed and will report again
 };
 
 // A socket address with its length: IPv4, IPv6 or a Unix path.
@@ -54,14 +54,14 @@ struct SocketAddress {
 // Facts an engine counts about itself; exported as engine words. Plain 64-bit values written by the
 // engine's thread and copied into shared memory by the worker.
 struct EngineCounters {
-  uint64_t waits = 0;             // calls that entered the kernel to wait
-  uint64_t completions = 0;       // delivered to the worker
-  uint64_t buffers_exhausted = 0; // ENOBUFS, or no free buffer
-  uint64_t cq_overflows = 0;      // the kernel had to keep completions aside
-  uint64_t sq_full = 0;           // submitted early for want of entries
-  uint64_t rearmed = 0;           // multishot operations that ended without being asked to
-  uint64_t no_memory = 0;         // ENOMEM or EAGAIN from the kernel for the engine's own calls
-  uint64_t mail_full = 0;         // posts refused because the receiver's mailbox was full
+  uint64_t waits = 0;              // calls that entered the kernel to wait
+  uint64_t completions = 0;        // delivered to the worker
+  uint64_t buffers_exhausted = 0;  // ENOBUFS, or no free buffer
+  uint64_t cq_overflows = 0;       // the kernel had to keep completions aside
+  uint64_t sq_full = 0;            // submitted early for want of entries
+  uint64_t rearmed = 0;            // multishot operations that ended without being asked to
+  uint64_t no_memory = 0;          // ENOMEM or EAGAIN from the kernel for the engine's own calls
+  uint64_t mail_full = 0;          // posts refused because the receiver's mailbox was full
   uint64_t spliced_bytes = 0;
 };
 
@@ -129,6 +129,10 @@ class Engine {
   // Posts a value from worker `lane`; it arrives as an Op::mail completion. One thread per lane.
   // False when the mailbox is full; the value then stays with the caller.
   virtual bool post(uint32_t lane, uint64_t value) = 0;
+
+  // --- After the owning thread and all posting ones have ended. ---
+  // A posted value that no `wait` has delivered; false when there is none left.
+  virtual bool take_left_mail(uint64_t* /*value*/) { return false; }
 
  protected:
   BufferPool& buffers_;

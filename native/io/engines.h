@@ -22,17 +22,17 @@ enum class EngineFallback : uint8_t {
 
 struct EngineOptions {
   EngineChoice choice = EngineChoice::automatic;
-  uint32_t sq_entries = 1024;     // halved on ENOMEM, down to 64
-  uint32_t descriptors_max = 0;   // highest descriptor number + 1 (RLIMIT_NOFILE)
-  uint32_t mail_lanes = 1;        // workers of the fleet (lane = worker index)
-  uint32_t cq_entries = 0;        // 0: four times sq_entries. Small ones are for tests.
-  bool receive_cap = true;        // off: as on kernels that cannot cap a multishot receive
+  uint32_t sq_entries = 1024;    // halved on ENOMEM, down to 64
+  uint32_t descriptors_max = 0;  // highest descriptor number + 1 (RLIMIT_NOFILE)
+  uint32_t mail_lanes = 1;       // workers of the fleet (lane = worker index)
+  uint32_t cq_entries = 0;       // 0: four times sq_entries. Small ones are for tests.
+  bool receive_cap = true;       // off: as on kernels that cannot cap a multishot receive
 };
 
 struct EngineResult {
   std::unique_ptr<Engine> engine;  // null: `error` says why
   EngineFallback fallback = EngineFallback::none;
-  int error = 0;                   // -errno that decided; 0 when the wanted engine runs
+  int error = 0;  // -errno that decided; 0 when the wanted engine runs
 };
 
 // Call it on the worker's own thread (a single-issuer ring belongs to the thread that made it).

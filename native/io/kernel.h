@@ -45,7 +45,7 @@ class Kernel {
   virtual int64_t send(int fd, const msghdr* message) = 0;  // MSG_NOSIGNAL
   virtual int shutdown_write(int fd) = 0;
   virtual int64_t unacknowledged_bytes(int fd) = 0;
-  virtual int pipe(int fds[2], uint32_t bytes) = 0;  // capacity or -errno
+  virtual int pipe(int fds[2], uint32_t bytes) = 0;            // capacity or -errno
   virtual int64_t splice(int from, int to, size_t bytes) = 0;  // non-blocking
   virtual int64_t read(int fd, void* data, size_t bytes) = 0;
   virtual int64_t write(int fd, const void* data, size_t bytes) = 0;

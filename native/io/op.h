@@ -26,7 +26,9 @@ enum class Side : uint8_t { downstream = 0, upstream = 1 };
 constexpr Side other(Side side) {
   return side == Side::downstream ? Side::upstream : Side::downstream;
 }
-constexpr unsigned index_of(Side side) { return static_cast<unsigned>(side); }
+constexpr unsigned index_of(Side side) {
+  return static_cast<unsigned>(side);
+}
 
 struct Token {
   Op op = Op::none;

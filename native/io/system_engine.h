@@ -53,6 +53,7 @@ class SystemEngine : public Engine {
 
   void wake() override;
   bool post(uint32_t lane, uint64_t value) override;
+  bool take_left_mail(uint64_t* value) override { return mailbox_.take(value); }
 
  protected:
   SystemEngine(Kernel& kernel, BufferPool& buffers, const EngineOptions& options);

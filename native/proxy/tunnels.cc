@@ -5,11 +5,13 @@
 
 namespace sluice::proxy {
 
-Tunnels::Tunnels(io::Engine& engine, TimerWheel& wheel, upstream::Connector& connector,
-                 shm::WorkerBlock& block, SnapshotHolder& holder, const TunnelOptions& options)
+Tunnels::Tunnels(io::Engine& engine, TimerWheel& wheel, balance::Balancer& balancer,
+                 upstream::Connector& connector, shm::WorkerBlock& block, SnapshotHolder& holder,
+                 const TunnelOptions& options)
     : engine_(engine),
       buffers_(engine.buffers()),
       wheel_(wheel),
+      balancer_(balancer),
       connector_(connector),
       block_(block),
       holder_(holder),
@@ -57,21 +59,24 @@ void Tunnels::begin_connect(uint32_t index) {
   for (; tried.count < tunnel.tried_count; tried.count++) {
     tried.slots[tried.count] = tunnel.tried[tried.count];
   }
-  upstream::Connecting attempt;
-  if (snapshot_.pool(tunnel.pool).incarnation == tunnel.pool_incarnation) {
-    attempt = connector_.start(tunnel.pool, tried, token(index, io::Op::connect, kUpstream));
+  // A pool that was removed meanwhile has nobody left to connect to.
+  const bool known = snapshot_.pool(tunnel.pool).incarnation == tunnel.pool_incarnation;
+  const uint32_t backend =
+      known ? balancer_.pick(tunnel.pool, tried, engine_.now_ns()) : balance::kNoBackend;
+  if (backend == balance::kNoBackend) {
+    shm::add<uint64_t>(pool_words(tunnel).no_backend_total, 1);
+    return finish(index);
   }
-  if (attempt.fd < 0) {
-    auto& words = pool_words(tunnel);
-    shm::add<uint64_t>(attempt.error == 0 ? words.no_backend_total : words.connect_other_total, 1);
-    finish(index);
-    return;
+  const int fd = connector_.start(backend, token(index, io::Op::connect, kUpstream));
+  if (fd < 0) {
+    shm::add<uint64_t>(pool_words(tunnel).connect_other_total, 1);
+    return finish(index);
   }
-  tunnel.fds[io::index_of(kUpstream)] = attempt.fd;
+  tunnel.fds[io::index_of(kUpstream)] = fd;
   tunnel.outstanding[io::index_of(kUpstream)]++;
   tunnel.connect_started_ns = engine_.now_ns();
   tunnel.connect_timed_out = false;
-  join_backend_list(index, attempt.backend);
+  join_backend_list(index, backend);
   wheel_.schedule(index, now_ms() + held_pool(tunnel).connect_timeout_ms);
 }
 

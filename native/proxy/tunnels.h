@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "balance/balancer.h"
 #include "base/limits.h"
 #include "base/slab.h"
 #include "base/timer_wheel.h"
@@ -34,8 +35,9 @@ struct TunnelOptions {
 class Tunnels {
  public:
   // The wheel's nodes [0, connections_max) belong to the tunnels.
-  Tunnels(io::Engine& engine, TimerWheel& wheel, upstream::Connector& connector,
-          shm::WorkerBlock& block, SnapshotHolder& holder, const TunnelOptions& options);
+  Tunnels(io::Engine& engine, TimerWheel& wheel, balance::Balancer& balancer,
+          upstream::Connector& connector, shm::WorkerBlock& block, SnapshotHolder& holder,
+          const TunnelOptions& options);
 
   bool ok() const { return slab_.ok() && backend_lists_.ok() && sink_.ok(); }
   uint32_t count() const { return slab_.used(); }
@@ -127,6 +129,7 @@ class Tunnels {
   io::Engine& engine_;
   io::BufferPool& buffers_;
   TimerWheel& wheel_;
+  balance::Balancer& balancer_;
   upstream::Connector& connector_;
   shm::WorkerBlock& block_;
   SnapshotHolder& holder_;

@@ -44,26 +44,15 @@ bool Connector::address_of(uint32_t backend, io::SocketAddress* address) const {
   return false;
 }
 
-Connecting Connector::start(uint32_t pool, const balance::Tried& tried, io::Token token) {
-  Connecting result;
-  const uint32_t backend = balancer_.pick(pool, tried, engine_.now_ns());
-  if (backend == balance::kNoBackend) return result;
-  result.backend = backend;
+int Connector::start(uint32_t backend, io::Token token) {
   io::SocketAddress address;
-  if (!address_of(backend, &address)) {
-    result.error = -EAFNOSUPPORT;
-    return result;
-  }
+  if (!address_of(backend, &address)) return -EAFNOSUPPORT;
   const int fd = engine_.open_socket(address.family());
-  if (fd < 0) {
-    result.error = fd;
-    return result;
-  }
-  result.fd = fd;
+  if (fd < 0) return fd;
   shm::WorkerBlock::claim(block_.backend(backend), snapshot_.backend(backend).incarnation);
   shm::add(block_.in_flight(backend), 1u);
   engine_.connect(fd, token, address);
-  return result;
+  return fd;
 }
 
 }  // namespace sluice::upstream

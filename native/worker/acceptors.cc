@@ -177,7 +177,7 @@ void Acceptors::accepted(int fd, uint32_t listener, uint32_t incarnation) {
 }
 
 void Acceptors::receive(uint64_t value) {
-  const int fd = static_cast<int>(static_cast<uint32_t>(value));
+  const int fd = descriptor_of(value);
   const uint32_t listener = static_cast<uint32_t>(value >> 32) & 0xffff;
   const uint32_t incarnation = static_cast<uint32_t>(value >> 48);
   shm::add<uint64_t>(block_.words().received_total, 1);
@@ -187,6 +187,12 @@ void Acceptors::receive(uint64_t value) {
     return;
   }
   tunnels_.open(fd, listener, snapshot_.listener(listener).incarnation);
+}
+
+void Acceptors::refuse(uint64_t value) {
+  shm::add<uint64_t>(block_.words().received_total, 1);
+  shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
+  engine_.close_now(static_cast<int>(static_cast<uint32_t>(value)));
 }
 
 void Acceptors::refresh_loads() {

@@ -41,6 +41,12 @@ class Acceptors {
   void complete(const io::Completion& completion, io::Token token);
   // Another worker handed a socket over.
   void receive(uint64_t value);
+  // The socket in such a message.
+  static int descriptor_of(uint64_t value) {
+    return static_cast<int>(static_cast<uint32_t>(value));
+  }
+  // The same, but this worker serves nobody any more.
+  void refuse(uint64_t value);
   // Arms listeners that have rested long enough. Call it each turn; cheap when none rests.
   void rearm_rested();
   // When a resting listener is to be armed again (monotonic ms), or UINT64_MAX.

@@ -154,6 +154,11 @@ uint32_t Fleet::stop(uint32_t bound_ms) {
   }
   if (running > 0) return running;
   for (uint32_t i = 0; i < region_->workers(); i++) {
+    // Sockets handed to a worker that had just ended.
+    uint64_t value;
+    while (seats_[i].made != nullptr && seats_[i].made->take_left_mail(&value)) {
+      seats_[i].made->close_now(Acceptors::descriptor_of(value));
+    }
     seats_[i].engine.store(nullptr, std::memory_order_release);
     seats_[i].made.reset();
     seats_[i].buffers.reset();

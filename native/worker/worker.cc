@@ -6,6 +6,8 @@ namespace {
 constexpr uint32_t kSlotBits = 3;
 static_assert(shm::kSnapshotSlots == 1u << kSlotBits);
 
+constexpr uint64_t kDoNotWait = 0;
+
 constexpr uint32_t slot_of(uint32_t generation) {
   return generation & (shm::kSnapshotSlots - 1);
 }
@@ -20,8 +22,8 @@ Worker::Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& m
       options_(options),
       wheel_(options.connections_max, engine.clock_ns() / 1'000'000),
       balancer_(region, block_, options.seed),
-      connector_(engine, balancer_, block_),
-      tunnels_(engine, wheel_, connector_, block_, *this,
+      connector_(engine, block_),
+      tunnels_(engine, wheel_, balancer_, connector_, block_, *this,
                proxy::TunnelOptions{options.connections_max, options.splice}),
       acceptors_(engine, tunnels_, block_, mailboxes, options.hand_off, options.seed ^ 1) {}
 
@@ -38,10 +40,14 @@ bool Worker::turn() {
   adopt_live();
   follow_phase();
   report();
-  return !(stopping_ && acceptors_.is_settled() && tunnels_.count() == 0);
+  // What was closed last may only be staged: one more turn brings it to the kernel.
+  const bool was_quiet = quiet_;
+  quiet_ = stopping_ && acceptors_.is_settled() && tunnels_.count() == 0;
+  return !(was_quiet && quiet_);
 }
 
 uint64_t Worker::deadline_ns() const {
+  if (quiet_) return engine_.now_ns();
   uint64_t deadline_ms = engine_.now_ns() / 1'000'000 + limits::kHeartbeatMs;
   if (wheel_.next_event_ms() < deadline_ms) deadline_ms = wheel_.next_event_ms();
   if (acceptors_.next_rearm_ms() < deadline_ms) deadline_ms = acceptors_.next_rearm_ms();

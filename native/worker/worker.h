@@ -48,6 +48,7 @@ class Worker final : private proxy::SnapshotHolder {
   void adopt_published();
   void adopt_live();
   void follow_phase();
+  void leave();
   void report();
 
   const shm::Region& region_;
@@ -63,6 +64,7 @@ class Worker final : private proxy::SnapshotHolder {
   uint32_t live_adopted_ = 0;
   bool accepting_ended_ = false;
   bool stopping_ = false;
+  bool quiet_ = false;  // stopping, and nothing was left after the last turn
   io::Completion completions_[limits::kCompletionsPerTurn];
 };
 

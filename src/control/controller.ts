@@ -1,6 +1,6 @@
-// The one writer. Intents queue; each turn takes all that wait, has the providers state anew, merges,
-// builds, publishes once, and waits until the workers follow. What arrives meanwhile folds into the
-// next turn. Changes of live words alone go past the queue.
+// The one writer. Intents queue; each turn takes all that wait, has the providers state anew,
+// merges, builds, publishes once, and waits until the workers follow. What arrives meanwhile folds
+// into the next turn. Changes of live words alone go past the queue.
 import type { Fleet } from '../addon/fleet.ts';
 import { SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -110,8 +110,8 @@ export class Controller {
     return this.#commit(0);
   }
 
-  // Resolves when all workers follow the change. Rejects with what `change` throws or with a code of
-  // its own; a signal ends the waiting, and prevents the change while it has not been published.
+  // Resolves when all workers follow the change. Rejects with what `change` throws or with a code
+  // of its own; a signal ends the waiting, and prevents the change while it has not been published.
   intend(change: () => void, signal?: AbortSignal): Promise<Applied> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new SluiceError('ERR_SLUICE_CLOSED');

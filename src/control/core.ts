@@ -161,7 +161,7 @@ export class Core {
   }
 
   // Accepts no more, waits until the last connection has ended or the time is over, then ends the
-  // rest. The first call decides; a signal ends the waiting, not the connections' lives only.
+  // rest. The first call decides. A signal ends the waiting: what is left is then cut.
   close(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
     this.#closing ??= this.#close(timeoutMs, signal);
     return this.#closing;

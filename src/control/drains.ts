@@ -44,8 +44,8 @@ export class Drains {
     return this.#jobs.size;
   }
 
-  // The backend takes no new work since the live sequence `live`. A second drain of the same backend
-  // gives the first one its deadline.
+  // The backend takes no new work since the live sequence `live`. A second drain of the same
+  // backend gives the first one its deadline.
   start(record: BackendRecord, timeoutMs: number, live: number): Promise<DrainResult> {
     const deadline = this.#now() + timeoutMs;
     const known = this.#jobs.get(record);

@@ -1,6 +1,6 @@
-// The shared region as JavaScript sees it. The ArrayBuffer never leaves this file: others get typed
-// accessors, and `publish.ts` gets one snapshot slot's words. Words that change while the data plane
-// runs are read and written with Atomics only.
+// The shared region as JavaScript sees it. The ArrayBuffer never leaves this file: others get
+// typed accessors, and `publish.ts` gets one snapshot slot's words. Words that change while the
+// data plane runs are read and written with Atomics only.
 //
 // Reading an untouched page makes it resident: callers ask only for slots that are in use.
 import { SluiceError } from '../errors.ts';

@@ -45,7 +45,8 @@ function probeLine(block: BlockName, field: string): string {
         : ['0', '0', '1'];
   const type = pascal(block);
   const names = `"${block}", "${field}"`;
-  return `PROBE(${type}, ${snake(field)}, ${names}, ${base}, ${stride}, ${instances}, k${type}Offset, ${count}u)`;
+  const where = `${base}, ${stride}, ${instances}, k${type}Offset, ${count}u`;
+  return `PROBE(${type}, ${snake(field)}, ${names}, ${where})`;
 }
 
 function fieldsInc(): string {

@@ -183,8 +183,9 @@ describe('closing', () => {
 });
 
 it('runs in worker threads that end without closing it', async () => {
+  const module = pathToFileURL(join(root, 'dist/index.js')).href;
   const script = `
-    const { createLoadBalancer } = await import(${JSON.stringify(pathToFileURL(join(root, 'dist/index.js')).href)});
+    const { createLoadBalancer } = await import(${JSON.stringify(module)});
     const lb = await createLoadBalancer({
       workers: 1,
       logLevel: 'silent',

@@ -1,8 +1,10 @@
 // Pools at run time: backends come, go, drain and change their weight under live connections.
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LoadBalancer } from '../../src/index.ts';
-import { simpleConfig, startBalancer } from '../fixtures/balancers.ts';
+import { createLoadBalancer, type LoadBalancer } from '../../src/index.ts';
+import { quiet, simpleConfig, startBalancer } from '../fixtures/balancers.ts';
 import { type Client, exchange, openClient, type Target } from '../fixtures/clients.ts';
 import { named, nameOnly, type Origin, startOrigin, startOrigins } from '../fixtures/origins.ts';
 import { forEachEngine, until, useScene } from '../fixtures/scene.ts';
@@ -179,6 +181,41 @@ describe('apply', () => {
       code: 'ERR_SLUICE_RESTART_NEEDED',
     });
     expect((await held(lb)).name).toBe('a');
+  });
+});
+
+describe('a balancer from a file', () => {
+  it('reads it again; what was changed at run time stays', async () => {
+    const origins = await startOrigins(scene, ['a', 'b', 'c'], nameOnly);
+    const [a, b, c] = addressesOf(origins) as [string, string, string];
+    const file = join(scene.folder(), 'sluice.yaml');
+    const write = (backends: readonly string[]): void =>
+      writeFileSync(
+        file,
+        [
+          'workers: 1',
+          'listeners:',
+          '  in: { listen: "127.0.0.1:0", mode: tcp, routes: [{ pool: web }] }',
+          `pools: { web: { backends: ${JSON.stringify(backends)} } }`,
+        ].join('\n'),
+      );
+    write([a]);
+    const lb = await createLoadBalancer(file, { logger: quiet });
+    scene.after(() => lb.close({ timeout: 0 }));
+    await lb.pool('web').add(c);
+    write([b]);
+    await lb.reload();
+    await until('a is gone', () => lb.pool('web').backends().length === 2);
+    expect(await shares(lb, 10)).toEqual({ b: 5, c: 5 });
+    await lb.pool('web').remove(b);
+    await lb.reload();
+    expect(await shares(lb, 3)).toEqual({ c: 3 });
+    write(['nonsense']);
+    await expect(lb.reload()).rejects.toMatchObject({
+      code: 'ERR_SLUICE_CONFIG',
+      issues: [expect.objectContaining({ path: 'pools.web.backends[0]', line: 4 })],
+    });
+    expect(await shares(lb, 3)).toEqual({ c: 3 });
   });
 });
 

@@ -298,7 +298,8 @@ void SimEngine::on_event(const Event& event) {
 }
 
 bool SimEngine::is_due() const {
-  if (starting_ || woken_ || !staged_.empty() || deadline_ns_ <= world_.now) return true;
+  if (starting_ || woken_ || !staged_.empty() || !closing_.empty() || deadline_ns_ <= world_.now)
+    return true;
   for (const Pending& pending : pending_) {
     if (pending.due_ns <= world_.now) return true;
   }
@@ -321,6 +322,8 @@ void SimEngine::begin_staged() {
 size_t SimEngine::wait(uint64_t deadline_ns, io::Completion* out, size_t max) {
   starting_ = false;
   deadline_ns_ = deadline_ns;
+  for (const int fd : closing_) world_.close_socket(fd);
+  closing_.clear();
   counters_.waits++;
   check();
   feed_starving();

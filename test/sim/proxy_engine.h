@@ -109,6 +109,7 @@ class SimEngine final : public io::Engine {
   std::vector<int32_t> free_operations_;
   std::vector<int32_t> staged_;
   std::vector<int32_t> starving_;
+  std::vector<int> closing_;
   std::vector<Pending> pending_;
   std::vector<uint32_t> view_by_slot_;
   std::vector<uint32_t> closing_views_;

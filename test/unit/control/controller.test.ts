@@ -280,6 +280,17 @@ describe('removal', () => {
     });
   });
 
+  it('does not give the slot away under a connection that will not end', async () => {
+    const { fleet, pool } = await start(config([address(1)]));
+    fleet.setInFlight(0, 1);
+    expect(await pool().remove(address(1), { timeout: 0 })).toEqual({ cut: 1 });
+    await pool().add(address(2));
+    expect(pool().backends()).toMatchObject([{ slot: 1 }]);
+    fleet.setInFlight(0, 0);
+    await pool().add(address(3));
+    expect(pool().backends()[1]).toMatchObject({ slot: 0, incarnation: 2 });
+  });
+
   it('of a pool ends with its last backend', async () => {
     const { fleet, apply, core } = await start(config([address(1)]));
     fleet.setInFlight(0, 1);
