@@ -223,8 +223,11 @@ export async function createLoadBalancer(
   const processors = addon.processors();
   const workers =
     settings.workers ?? automaticWorkers(processors.length, cgroupQuota(), limits.workersMax);
-  // Pinned when every processor has its worker; otherwise the scheduler shares them out.
-  const cpus = workers === processors.length ? processors : new Array<number>(workers).fill(-1);
+  // Each worker has a processor of the affinity mask. Where to begin depends on the process, so that
+  // several small balancers on a host do not all share its first processor.
+  const cpuOf = (worker: number): number =>
+    processors[(process.pid + worker) % processors.length] ?? -1;
+  const cpus = Array.from({ length: workers }, (_, worker) => cpuOf(worker));
   const fleet = openFleet(addon, workers);
   const log = logger ?? createLogger({ level: settings.logLevel });
   const make = (lb: LoadBalancer): Core =>

@@ -41,8 +41,6 @@ export async function serve({ source, logLevel, ready, check }: Serving): Promis
   const log = createLogger({ level: logLevel ?? 'info' });
   const lb = await createLoadBalancer(source, { logger: log });
   keepServing(log);
-  announce(lb, log);
-  ready?.(lb);
   const reload = async (): Promise<void> => {
     try {
       await check?.();
@@ -57,5 +55,9 @@ export async function serve({ source, logLevel, ready, check }: Serving): Promis
     await lb.close();
     log.info('ended');
   };
-  return untilSignalled({ close, reload }, (code) => process.exit(code));
+  // Who reads that it serves may send a signal at once.
+  const ended = untilSignalled({ close, reload }, (code) => process.exit(code));
+  announce(lb, log);
+  ready?.(lb);
+  return ended;
 }

@@ -16,7 +16,7 @@ import { nextSequence, type Region, sequenceOf } from '../shm/region.ts';
 import type { Acks, Target } from './acks.ts';
 import { cancelled, Drains } from './drains.ts';
 import type { Emit } from './events.ts';
-import { openListeners, removeSocketFile, renamedListeners } from './listeners.ts';
+import { ending, openListeners, removeSocketFile, takenOver } from './listeners.ts';
 import { Live } from './live.ts';
 import type { BackendRecord, DrainResult, OpenedListener } from './records.ts';
 import { type Outcome, State } from './state.ts';
@@ -237,17 +237,19 @@ export class Controller {
       throw new SluiceError('ERR_SLUICE_NO_SNAPSHOT_SLOT', { slots: limits.snapshotSlots });
     }
     this.#collect();
-    this.state.checkRoom(changes);
-    const renamed = renamedListeners(changes);
-    const former = this.#formerListeners(changes, renamed);
+    const taken = takenOver(changes);
+    this.state.checkRoom(changes, taken);
+    const former = ending(changes, taken).flatMap(
+      (name) => this.state.listeners.get(name)?.opened ?? [],
+    );
     const inUse = [...this.state.listeners.values()].reduce(
       (sum, { opened }) => sum + opened.descriptors.length,
       0,
     );
-    const opened = openListeners(fleet, changes, renamed, region.workers, inUse);
+    const opened = openListeners(fleet, changes, taken, region.workers, inUse);
 
     this.#merged = { states, model };
-    const outcome = this.state.apply(changes, opened, renamed);
+    const outcome = this.state.apply(changes, opened, taken);
     this.#writeLive(outcome);
     const gone = this.#gone.filter(({ record }) => record.retirement !== undefined);
     this.#gone = [];
@@ -271,18 +273,6 @@ export class Controller {
     }
     for (const one of former) removeSocketFile(one);
     return { target, gone, outcome, opened, changes, changed };
-  }
-
-  // Sockets that end with this change.
-  #formerListeners(changes: Changes, renamed: ReadonlyMap<string, string>): OpenedListener[] {
-    const kept = new Set(renamed.values());
-    const names = [
-      ...changes.listenersRemoved.map(({ name }) => name).filter((name) => !kept.has(name)),
-      ...changes.listenersChanged
-        .filter(({ before, after }) => before.targetText !== after.targetText)
-        .map(({ before }) => before.name),
-    ];
-    return names.flatMap((name) => this.state.listeners.get(name)?.opened ?? []);
   }
 
   #writeLive({ fresh, revived, retired, reweighted }: Outcome): void {

@@ -98,15 +98,33 @@ function open(sockets: Sockets, listener: Listener, workers: number): OpenedList
   }
 }
 
-// New name by old name of listeners that only changed their name.
-export function renamedListeners(changes: Changes): Map<string, string> {
-  const gone = new Map(changes.listenersRemoved.map((one) => [one.targetText, one.name]));
+const listensElsewhere = ({ before, after }: Changes['listenersChanged'][number]): boolean =>
+  before.targetText !== after.targetText;
+
+// Sockets that change hands: the listener that takes them over, and the one that has them now. They
+// stay open, with their slot and their counters.
+export function takenOver(changes: Changes): Map<string, string> {
+  const moving = changes.listenersChanged.filter(listensElsewhere);
+  const given = [...changes.listenersRemoved, ...moving.map(({ before }) => before)];
+  const holders = new Map(given.map(({ targetText, name }) => [targetText, name]));
+  const taking = [...changes.listenersAdded, ...moving.map(({ after }) => after)];
   return new Map(
-    changes.listenersAdded.flatMap(({ name, targetText }) => {
-      const former = gone.get(targetText);
-      return former === undefined ? [] : [[name, former] as const];
+    taking.flatMap(({ name, targetText }) => {
+      const holder = holders.get(targetText);
+      return holder === undefined ? [] : [[name, holder] as const];
     }),
   );
+}
+
+// Names of listeners whose sockets end.
+export function ending(changes: Changes, taken: ReadonlyMap<string, string>): string[] {
+  const kept = new Set(taken.values());
+  return [
+    ...changes.listenersRemoved,
+    ...changes.listenersChanged.filter(listensElsewhere).map(({ before }) => before),
+  ]
+    .map(({ name }) => name)
+    .filter((name) => !kept.has(name));
 }
 
 // Opens what is new or listens elsewhere: all of it or, when one fails, none. `inUse`: descriptors
@@ -114,16 +132,14 @@ export function renamedListeners(changes: Changes): Map<string, string> {
 export function openListeners(
   sockets: Sockets,
   changes: Changes,
-  renamed: ReadonlyMap<string, string>,
+  taken: ReadonlyMap<string, string>,
   workers: number,
   inUse: number,
 ): Map<string, OpenedListener> {
   const wanted = [
-    ...changes.listenersAdded.filter(({ name }) => !renamed.has(name)),
-    ...changes.listenersChanged
-      .filter(({ before, after }) => before.targetText !== after.targetText)
-      .map(({ after }) => after),
-  ];
+    ...changes.listenersAdded,
+    ...changes.listenersChanged.filter(listensElsewhere).map(({ after }) => after),
+  ].filter(({ name }) => !taken.has(name));
   const opened = new Map<string, OpenedListener>();
   let count = inUse;
   try {

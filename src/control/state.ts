@@ -3,7 +3,7 @@
 import { SluiceError } from '../errors.ts';
 import type { BackendChanges, Changes } from '../model/diff.ts';
 import { limits } from '../model/limits.ts';
-import type { Backend, Pool } from '../model/types.ts';
+import type { Backend, Listener, Pool } from '../model/types.ts';
 import type { Plan } from '../shm/publish.ts';
 import {
   type BackendRecord,
@@ -23,6 +23,9 @@ export interface Outcome {
   readonly reweighted: BackendRecord[];
 }
 
+const sameEntry = (a: Listener, b: Listener): boolean =>
+  a.mode === b.mode && a.maxConnections === b.maxConnections && a.idleTimeoutMs === b.idleTimeoutMs;
+
 export class State {
   readonly listeners = new Map<string, ListenerRecord>();
   readonly pools = new Map<string, PoolRecord>();
@@ -37,7 +40,7 @@ export class State {
   readonly #left: { readonly from: Slots; readonly slot: number }[] = [];
 
   // Throws ERR_SLUICE_LIMIT when slots are short: all are in use, or some still cool.
-  checkRoom(changes: Changes): void {
+  checkRoom(changes: Changes, taken: ReadonlyMap<string, string>): void {
     const demand = (what: string, wanted: number, available: number): void => {
       if (wanted > available)
         throw new SluiceError('ERR_SLUICE_LIMIT', { what, wanted, available });
@@ -49,7 +52,14 @@ export class State {
     demand('more backends', wanted, backends.available);
     const newPools = changes.poolsAdded.filter(({ name }) => !this.pools.has(name));
     demand('more pools', newPools.length, pools.available);
-    demand('more listeners', changes.listenersAdded.length, listeners.available);
+    // One that moves away from sockets that another takes over needs a slot of its own.
+    const displaced = new Set(taken.values());
+    const names = changes.listenersChanged
+      .map(({ after }) => after.name)
+      .filter((name) => displaced.has(name))
+      .concat(changes.listenersAdded.map(({ name }) => name))
+      .filter((name) => !taken.has(name));
+    demand('more listeners', names.length, listeners.available);
   }
 
   // Whether the changes need a new snapshot; live words alone carry the others.
@@ -70,15 +80,15 @@ export class State {
     );
   }
 
-  // `opened`: sockets of the listeners that are new or listen elsewhere, by name; `renamed`: old
-  // names of listeners that keep their sockets under a new name.
+  // `opened`: sockets of the listeners that are new or listen elsewhere, by name; `taken`: by name,
+  // whose sockets a listener takes over.
   apply(
     changes: Changes,
     opened: ReadonlyMap<string, OpenedListener>,
-    renamed: ReadonlyMap<string, string>,
+    taken: ReadonlyMap<string, string>,
   ): Outcome {
     const outcome: Outcome = { fresh: [], revived: [], retired: [], reweighted: [] };
-    this.#applyListeners(changes, opened, renamed);
+    this.#applyListeners(changes, opened, taken);
     for (const pool of changes.poolsAdded) this.#addPool(pool);
     for (const { after } of changes.poolsChanged) {
       const record = this.pools.get(after.name);
@@ -95,44 +105,45 @@ export class State {
   }
 
   #applyListeners(
-    changes: Changes,
+    { listenersAdded, listenersRemoved, listenersChanged }: Changes,
     opened: ReadonlyMap<string, OpenedListener>,
-    renamed: ReadonlyMap<string, string>,
+    taken: ReadonlyMap<string, string>,
   ): void {
-    const { listenersAdded: added, listenersRemoved: removed, listenersChanged: changed } = changes;
-    if (added.length + removed.length + changed.length === 0) return;
-    const entriesDiffer = changed.some(
-      ({ before, after }) =>
-        before.targetText !== after.targetText ||
-        before.maxConnections !== after.maxConnections ||
-        before.idleTimeoutMs !== after.idleTimeoutMs ||
-        before.mode !== after.mode,
-    );
-    if (added.length + removed.length > 0 || entriesDiffer) this.#listenersVersion++;
-    for (const listener of added) {
-      const former = this.listeners.get(renamed.get(listener.name) ?? '');
+    const before = new Map(this.listeners);
+    const free = new Set<ListenerRecord>();
+    const wanted = [...listenersAdded, ...listenersChanged.map(({ after }) => after)];
+    for (const { name } of [...listenersRemoved, ...wanted]) {
+      const record = before.get(name);
+      if (record !== undefined) free.add(record);
+      this.listeners.delete(name);
+    }
+    let differs = false;
+    const keep = (record: ListenerRecord, listener: Listener): void => {
+      differs ||= !sameEntry(record.listener, listener);
+      record.listener = listener;
+      free.delete(record);
+      this.listeners.set(listener.name, record);
+    };
+    // Those with sockets that are open already choose first.
+    for (const listener of wanted) {
+      const record = before.get(taken.get(listener.name) ?? listener.name);
+      if (record !== undefined && !opened.has(listener.name)) keep(record, listener);
+    }
+    for (const listener of wanted) {
       const sockets = opened.get(listener.name);
-      if (former !== undefined) {
-        this.listeners.delete(former.listener.name);
-        former.listener = listener;
-        this.listeners.set(listener.name, former);
-      } else if (sockets !== undefined) {
-        const taken = this.slots.listeners.take();
-        this.listeners.set(listener.name, { ...taken, listener, opened: sockets });
+      if (sockets === undefined) continue;
+      differs = true;
+      const own = before.get(listener.name);
+      if (own !== undefined && free.has(own)) {
+        own.opened = sockets;
+        keep(own, listener);
+      } else {
+        const made = { ...this.slots.listeners.take(), listener, opened: sockets };
+        this.listeners.set(listener.name, made);
       }
     }
-    for (const { after } of changed) {
-      const record = this.listeners.get(after.name);
-      if (record === undefined) continue;
-      record.listener = after;
-      record.opened = opened.get(after.name) ?? record.opened;
-    }
-    for (const { name } of removed) {
-      const record = this.listeners.get(name);
-      if (record === undefined) continue; // renamed
-      this.listeners.delete(name);
-      this.#left.push({ from: this.slots.listeners, slot: record.slot });
-    }
+    for (const { slot } of free) this.#left.push({ from: this.slots.listeners, slot });
+    if (differs || free.size > 0) this.#listenersVersion++;
   }
 
   #addPool({ name, settings }: Pool): void {

@@ -165,6 +165,28 @@ describe('changes', () => {
     expect(lb.fleet.closed).toEqual([]); // published sockets are the workers'
   });
 
+  it('let listeners swap their sockets', async () => {
+    const listener = (port: number, pool = 'web') => ({
+      listen: `127.0.0.1:${port}`,
+      mode: 'tcp' as const,
+      routes: [{ pool }],
+    });
+    const lb = await start(config([], { listeners: { a: listener(1), b: listener(2) } }));
+    await lb.apply(config([], { listeners: { a: listener(2), b: listener(3), c: listener(1) } }));
+    const where = (name: string) => {
+      const record = lb.core.controller.state.listeners.get(name);
+      return [record?.slot, record?.opened.descriptors];
+    };
+    expect(['a', 'b', 'c'].map(where)).toEqual([
+      [1, [102, 103]],
+      [2, [104, 105]],
+      [0, [100, 101]],
+    ]);
+    expect(new Decoded(lb.fleet).used('snapshotListener')).toEqual([0, 1, 2]);
+    // Only the one address that is new was opened.
+    expect(lb.fleet.listening.map(({ port }) => port)).toEqual([1, 2, 3]);
+  });
+
   it('of what is fixed at start are refused as a whole', async () => {
     const lb = await start(config([address(1)]));
     await expect(lb.apply({ ...config([]), workers: 5 })).rejects.toThrow(

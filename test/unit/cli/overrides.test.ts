@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/cli/failure.ts';
+import { adminDefault, withOverrides } from '../../../src/cli/overrides.ts';
+import type { Config } from '../../../src/config/schema.ts';
+
+const config: Config = {
+  workers: 4,
+  engine: 'epoll',
+  admin: { listen: '127.0.0.1:1' },
+  listeners: {},
+  pools: {},
+};
+
+describe('overrides', () => {
+  it('leave alone what they do not name', () => {
+    expect(withOverrides(config, {})).toEqual(config);
+  });
+
+  it('win over the file', () => {
+    const given = { workers: '2', engine: 'auto', logLevel: 'debug', admin: 'unix:/x' } as const;
+    expect(withOverrides(config, given)).toEqual({
+      ...config,
+      workers: 2,
+      engine: 'auto',
+      logLevel: 'debug',
+      admin: { listen: 'unix:/x' },
+    });
+    expect(withOverrides(config, { workers: 'auto' }).workers).toBe('auto');
+  });
+
+  it('give the admin API its address, unless it is off', () => {
+    const plain = { listeners: {}, pools: {} };
+    expect(withOverrides(plain, {}).admin).toEqual({ listen: adminDefault });
+    expect(withOverrides(plain, { admin: 'off' })).not.toHaveProperty('admin');
+    expect(withOverrides(config, { admin: 'off' })).not.toHaveProperty('admin');
+  });
+
+  it.each([
+    { workers: '0' },
+    { workers: '1.5' },
+    { workers: '129' },
+    { workers: '' },
+    { admin: '' },
+    { admin: 'nowhere' },
+    { admin: '127.0.0.1:99999' },
+  ])('refuse %j', (given) => {
+    expect(() => withOverrides(config, given)).toThrow(UsageError);
+  });
+});
