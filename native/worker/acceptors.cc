@@ -189,12 +189,6 @@ void Acceptors::receive(uint64_t value) {
   tunnels_.open(fd, listener, snapshot_.listener(listener).incarnation);
 }
 
-void Acceptors::refuse(uint64_t value) {
-  shm::add<uint64_t>(block_.words().received_total, 1);
-  shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
-  engine_.close_now(static_cast<int>(static_cast<uint32_t>(value)));
-}
-
 void Acceptors::refresh_loads() {
   if (loads_read_ns_ != 0 && engine_.now_ns() - loads_read_ns_ < limits::kLoadRefreshNs) {
     // The own count is always exact.

@@ -45,8 +45,6 @@ class Acceptors {
   static int descriptor_of(uint64_t value) {
     return static_cast<int>(static_cast<uint32_t>(value));
   }
-  // The same, but this worker serves nobody any more.
-  void refuse(uint64_t value);
   // Arms listeners that have rested long enough. Call it each turn; cheap when none rests.
   void rearm_rested();
   // When a resting listener is to be armed again (monotonic ms), or UINT64_MAX.

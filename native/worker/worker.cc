@@ -6,8 +6,6 @@ namespace {
 constexpr uint32_t kSlotBits = 3;
 static_assert(shm::kSnapshotSlots == 1u << kSlotBits);
 
-constexpr uint64_t kDoNotWait = 0;
-
 constexpr uint32_t slot_of(uint32_t generation) {
   return generation & (shm::kSnapshotSlots - 1);
 }

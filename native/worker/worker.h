@@ -48,7 +48,6 @@ class Worker final : private proxy::SnapshotHolder {
   void adopt_published();
   void adopt_live();
   void follow_phase();
-  void leave();
   void report();
 
   const shm::Region& region_;

@@ -228,7 +228,10 @@ it('agree after any sequence of operations', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const lb = await fakeBalancer(config(['a', 'b'], [0, 1]), { ackTimeoutMs: 2000 });
-      // Few snapshot slots are left, so that they are written again soon.
+      // Every snapshot slot has been used, and few are left, so that they are written again soon.
+      for (let n = 1; n <= 8; n++) {
+        await lb.apply({ ...config(['a', 'b'], [0, 1]), maxConnections: n });
+      }
       for (const slot of [3, 4, 5, 6, 7]) lb.fleet.hold(0, slot, 1);
       try {
         const run = new Run(lb);
