@@ -223,8 +223,8 @@ export async function createLoadBalancer(
   const processors = addon.processors();
   const workers =
     settings.workers ?? automaticWorkers(processors.length, cgroupQuota(), limits.workersMax);
-  // Each worker has a processor of the affinity mask. Where to begin depends on the process, so that
-  // several small balancers on a host do not all share its first processor.
+  // Each worker has a processor of the affinity mask. Where to begin depends on the process, so
+  // that several small balancers on a host do not all share its first processor.
   const cpuOf = (worker: number): number =>
     processors[(process.pid + worker) % processors.length] ?? -1;
   const cpus = Array.from({ length: workers }, (_, worker) => cpuOf(worker));

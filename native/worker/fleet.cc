@@ -125,7 +125,9 @@ void Fleet::wake_all() {
 }
 
 void Fleet::notify(uint32_t generation, uint32_t live_sequence) {
-  region_->control().generation.store(generation, std::memory_order_release);
+  // Sequentially consistent: workers name a generation and look here again
+  // (Worker::adopt_published).
+  region_->control().generation.store(generation, std::memory_order_seq_cst);
   region_->control().live_sequence.store(live_sequence, std::memory_order_release);
   wake_all();
 }

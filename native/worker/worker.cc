@@ -75,8 +75,15 @@ void Worker::dispatch(const io::Completion& completion) {
 // One acquire load decides. Listeners that go are ended first, so that what they have queued is
 // still served by the configuration it came for; the rest is a change of pointers.
 void Worker::adopt_published() {
-  const uint32_t generation = region_.control().generation.load(std::memory_order_acquire);
+  auto& published = region_.control().generation;
+  uint32_t generation = published.load(std::memory_order_acquire);
   if (generation == adopted_ || stopping_) return;
+  // Named first and looked at again: from then on the controller leaves its slot alone.
+  for (uint32_t seen = 0; seen != generation;) {
+    if (seen != 0) generation = seen;
+    block_.words().adopting.store(generation, std::memory_order_seq_cst);
+    seen = published.load(std::memory_order_seq_cst);
+  }
   const shm::SnapshotView snapshot(region_.snapshot_slot(slot_of(generation)));
   if (!acceptors_.prepare(snapshot)) return;
   balancer_.adopt(snapshot);

@@ -1,7 +1,7 @@
 // The defence against DNS rebinding: a web page may make its visitor's browser ask a loopback
-// address under a name that the page's owner controls. Such a request carries that name as its host,
-// so a loopback listener answers only hosts that no stranger can point somewhere: `localhost` and
-// its subdomains, and IP addresses.
+// address under a name that the page's owner controls. Such a request carries that name as its
+// host, so a loopback listener answers only hosts that no stranger can point somewhere:
+// `localhost` and its subdomains, and IP addresses.
 import { isIP } from 'node:net';
 
 // The name of `name:port`, `[::1]:port` or `name`; undefined when it is neither.

@@ -28,9 +28,10 @@ async function startBackend(name: string): Promise<DemoBackend> {
 
 function banner(url: string, backends: readonly DemoBackend[], lb: LoadBalancer): string {
   const { engine, workers } = lb.stats();
+  const how = `by ${workers.length} worker(s) on ${engine}`;
   const lines = [
     '',
-    `${url} is balanced over ${backends.length} backends by ${workers.length} worker(s) on ${engine}:`,
+    `${url} is balanced over ${backends.length} backends ${how}:`,
     ...backends.map(({ name, address }) => `  ${address}  ${name}`),
     '',
     'Try',

@@ -98,12 +98,14 @@ export class Acks {
     return true;
   }
 
+  // Whether no worker uses the slot. One that is stuck holds those that its words name and no
+  // others: it would compare the generation again before it read a later one.
   #isFree(slot: number): boolean {
     const published = this.#published[slot] ?? 0;
     if (published === 0) return true;
     for (let worker = 0; worker < this.#region.workers; worker++) {
-      const adopted = sequenceOf(this.#region.adopted(worker));
-      if (adopted === published || !isReached(adopted, published)) return false;
+      if (sequenceOf(this.#region.adopted(worker)) === published) return false;
+      if (sequenceOf(this.#region.adopting(worker)) === published) return false;
       if (this.#region.snapshotRefs(worker, slot) !== 0) return false;
     }
     return true;

@@ -1,5 +1,5 @@
-// `lb.stats()`: the same figures as `/metrics`, as a typed value, with percentiles computed from the
-// workers' own buckets (each at most 6.25 % wide).
+// `lb.stats()`: the same figures as `/metrics`, as a typed value, with percentiles computed from
+// the workers' own buckets (each at most 6.25 % wide).
 import type {
   BackendView,
   ListenerView,

@@ -31,6 +31,7 @@ const flightFirst = layout.workerInFlight.offset / 4;
 const workerWord = (field: keyof typeof layout.worker.fields): number =>
   (layout.worker.offset + layout.worker.fields[field].offset) / 4;
 const adoptedWord = workerWord('adopted');
+const adoptingWord = workerWord('adopting');
 const liveAdoptedWord = workerWord('liveAdopted');
 const refsWord = workerWord('snapshotRefs');
 const heartbeatWord = workerWord('heartbeat');
@@ -115,6 +116,10 @@ export class Region {
 
   adopted(worker: number): number {
     return this.worker32(worker, adoptedWord);
+  }
+  // The generation a worker may be reading although it has not adopted it.
+  adopting(worker: number): number {
+    return this.worker32(worker, adoptingWord);
   }
   liveAdopted(worker: number): number {
     return this.worker32(worker, liveAdoptedWord);

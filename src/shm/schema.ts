@@ -263,8 +263,11 @@ export const blocks = {
       cpu: a32, // the processor it is pinned to, plus one; 0: not pinned
       threadId: a32,
       heartbeat: { type: 'a64', unit: 'nanoseconds', help: 'Monotonic time of the last turn.' },
-      // Holders of each snapshot slot. A slot is reused when every worker has adopted a later
-      // generation and holds it zero times.
+      // The generation it is about to adopt, named before anything of it is read and then compared
+      // with `generation` again: a slot that no worker names here, in `adopted` or in
+      // `snapshotRefs`, is used by none, whatever happens to a worker meanwhile.
+      adopting: a32,
+      // Holders of each snapshot slot: connections that keep the configuration they began with.
       snapshotRefs: { type: 'a32', count: 'snapshotSlots' },
       connections: gauge('Connections this worker holds now.'),
       buffersLentSmall: gauge('Small receive buffers held by connections.'),

@@ -1,5 +1,5 @@
-// Slow readers, dying backends and a full table of descriptors. The balancer is a process of its own,
-// so that its memory and its limits are its own.
+// Slow readers, dying backends and a full table of descriptors. The balancer is a process of its
+// own, so that its memory and its limits are its own.
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { assertServedBy, serveByAll, simpleConfig } from '../fixtures/balancers.ts';

@@ -22,7 +22,7 @@ const blockedMs = 5000;
 const warmupMs = 500; // of the load program
 
 // Machines that run tests are busy with other things too: what is compared are runs within seconds
-// of each other, and what JavaScript would cost if traffic waited for it is far beyond these shares.
+// of each other, and what JavaScript would cost if traffic waited for it is far beyond these.
 const leastThroughput = 0.7;
 const mostCpuPerRequest = 1.25;
 

@@ -133,7 +133,7 @@ void Control::reclaim() {
     if (content == 0 || content == generation_) continue;
     bool free = true;
     for (uint32_t w = 0; w < workers_; w++) {
-      free = free && words(w).adopted.load() >> 3 > content >> 3 &&
+      free = free && words(w).adopted.load() != content && words(w).adopting.load() != content &&
              words(w).snapshot_refs[slot].load() == 0;
     }
     if (!free) continue;

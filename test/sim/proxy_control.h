@@ -1,6 +1,6 @@
 // The controller of a simulated run: keeps the wanted configuration, edits it at random, publishes
 // snapshots, and honours the rules of reuse.
-//   snapshot slot  free when every worker has adopted a later generation and holds it zero times
+//   snapshot slot  free when no worker uses it, is about to or holds it
 //   backend slot   free when, beyond that, no worker has it in flight
 //   listener       removed only when every worker has adopted a generation that has it: a worker
 //                  that skips that generation would never close its descriptor

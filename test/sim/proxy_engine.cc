@@ -90,8 +90,14 @@ void SimEngine::close_now(int fd) {
   }
   world_.close_socket(fd);
 }
+
+// Staged like everything else: the next wait does it.
 void SimEngine::close(int fd) {
-  world_.close_socket(fd);
+  const Descriptor& entry = world_.descriptor(fd);
+  if (entry.receive >= 0 || entry.transmit >= 0) {
+    world_.fail("close with nothing outstanding", "descriptor %d", fd);
+  }
+  closing_.push_back(fd);
 }
 
 int32_t SimEngine::start(int fd, io::Token token, bool transmits) {

@@ -347,16 +347,20 @@ describe('a stuck worker', () => {
     );
     expect(performance.now() - begin).toBeLessThan(50);
     expect(fleet.get('backendLive', 'weight', 0)).toBe(5);
-    for (let index = 3; index < 12; index++)
-      await pool()
-        .add(address(index))
-        .catch(() => {});
+    // More changes than there are slots: the stuck worker keeps only its own.
+    for (let index = 3; index < 20; index++) {
+      await expect(pool().add(address(index))).rejects.toEqual(code('ERR_SLUICE_WORKER_STUCK'));
+    }
+    expect(addresses(fleet)).toHaveLength(19);
+    // Without any slot to write nothing changes.
+    for (let slot = 0; slot < 8; slot++) fleet.hold(1, slot, 1);
     await expect(pool().add(address(99))).rejects.toEqual(code('ERR_SLUICE_NO_SNAPSHOT_SLOT'));
     expect(
       pool()
         .backends()
         .some(({ id }) => id === address(99)),
     ).toBe(false);
+    for (let slot = 0; slot < 8; slot++) fleet.hold(1, slot, 0);
     fleet.stuck.clear();
     await until('it is back', () => events.includes('worker:recovered 1'));
     await pool().add(address(99));
