@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x0464539659faa894ull;
+inline constexpr uint64_t kSchemaHash = 0x56a1cea611a4c9a5ull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -276,6 +276,7 @@ struct alignas(128) Worker {
   std::atomic<uint64_t> heartbeat;
   std::atomic<uint32_t> adopting;
   std::atomic<uint32_t> snapshot_refs[8];
+  std::atomic<uint32_t> handed_to[128];
   // Connections this worker holds now.
   std::atomic<uint32_t> connections;
   // Small receive buffers held by connections.
@@ -327,7 +328,7 @@ struct alignas(128) Worker {
   // Bytes moved by splice.
   std::atomic<uint64_t> engine_spliced_bytes;
 };
-static_assert(sizeof(Worker) == 384 && alignof(Worker) == 128);
+static_assert(sizeof(Worker) == 896 && alignof(Worker) == 128);
 static_assert(offsetof(Worker, adopted) == 0);
 static_assert(offsetof(Worker, live_adopted) == 4);
 static_assert(offsetof(Worker, state) == 8);
@@ -339,31 +340,32 @@ static_assert(offsetof(Worker, thread_id) == 28);
 static_assert(offsetof(Worker, heartbeat) == 32);
 static_assert(offsetof(Worker, adopting) == 40);
 static_assert(offsetof(Worker, snapshot_refs) == 44);
-static_assert(offsetof(Worker, connections) == 76);
-static_assert(offsetof(Worker, buffers_lent_small) == 80);
-static_assert(offsetof(Worker, buffers_lent_large) == 84);
-static_assert(offsetof(Worker, pipes_lent) == 88);
-static_assert(offsetof(Worker, accepted_total) == 96);
-static_assert(offsetof(Worker, handed_off_total) == 104);
-static_assert(offsetof(Worker, received_total) == 112);
-static_assert(offsetof(Worker, accept_errors_descriptors) == 120);
-static_assert(offsetof(Worker, accept_errors_memory) == 128);
-static_assert(offsetof(Worker, accept_errors_other) == 136);
-static_assert(offsetof(Worker, rejected_connections_max) == 144);
-static_assert(offsetof(Worker, reset_at_stop_total) == 152);
-static_assert(offsetof(Worker, stale_completions_total) == 160);
-static_assert(offsetof(Worker, turns_total) == 168);
-static_assert(offsetof(Worker, pipes_refused_total) == 176);
-static_assert(offsetof(Worker, stalls_cut_total) == 184);
-static_assert(offsetof(Worker, engine_waits) == 192);
-static_assert(offsetof(Worker, engine_completions) == 200);
-static_assert(offsetof(Worker, engine_buffers_exhausted) == 208);
-static_assert(offsetof(Worker, engine_cq_overflows) == 216);
-static_assert(offsetof(Worker, engine_sq_full) == 224);
-static_assert(offsetof(Worker, engine_rearmed) == 232);
-static_assert(offsetof(Worker, engine_no_memory) == 240);
-static_assert(offsetof(Worker, engine_mail_full) == 248);
-static_assert(offsetof(Worker, engine_spliced_bytes) == 256);
+static_assert(offsetof(Worker, handed_to) == 76);
+static_assert(offsetof(Worker, connections) == 588);
+static_assert(offsetof(Worker, buffers_lent_small) == 592);
+static_assert(offsetof(Worker, buffers_lent_large) == 596);
+static_assert(offsetof(Worker, pipes_lent) == 600);
+static_assert(offsetof(Worker, accepted_total) == 608);
+static_assert(offsetof(Worker, handed_off_total) == 616);
+static_assert(offsetof(Worker, received_total) == 624);
+static_assert(offsetof(Worker, accept_errors_descriptors) == 632);
+static_assert(offsetof(Worker, accept_errors_memory) == 640);
+static_assert(offsetof(Worker, accept_errors_other) == 648);
+static_assert(offsetof(Worker, rejected_connections_max) == 656);
+static_assert(offsetof(Worker, reset_at_stop_total) == 664);
+static_assert(offsetof(Worker, stale_completions_total) == 672);
+static_assert(offsetof(Worker, turns_total) == 680);
+static_assert(offsetof(Worker, pipes_refused_total) == 688);
+static_assert(offsetof(Worker, stalls_cut_total) == 696);
+static_assert(offsetof(Worker, engine_waits) == 704);
+static_assert(offsetof(Worker, engine_completions) == 712);
+static_assert(offsetof(Worker, engine_buffers_exhausted) == 720);
+static_assert(offsetof(Worker, engine_cq_overflows) == 728);
+static_assert(offsetof(Worker, engine_sq_full) == 736);
+static_assert(offsetof(Worker, engine_rearmed) == 744);
+static_assert(offsetof(Worker, engine_no_memory) == 752);
+static_assert(offsetof(Worker, engine_mail_full) == 760);
+static_assert(offsetof(Worker, engine_spliced_bytes) == 768);
 
 // Writer: worker. One worker’s counters of a listener slot; valid for the named incarnation.
 struct alignas(64) WorkerListener {

@@ -1,11 +1,15 @@
 #include "worker/acceptors.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/limits.h"
 
 namespace sluice::worker {
 namespace {
+
+// Up to so many workers their connections are summed for every accept.
+constexpr uint32_t kSumEachTimeMax = 16;
 
 // A socket on its way to another worker: descriptor | listener slot | low bits of its incarnation.
 constexpr uint64_t encode_mail(int fd, uint32_t listener, uint32_t incarnation) {
@@ -189,23 +193,38 @@ void Acceptors::receive(uint64_t value) {
   tunnels_.open(fd, listener, snapshot_.listener(listener).incarnation);
 }
 
-void Acceptors::refresh_loads() {
-  if (loads_read_ns_ != 0 && engine_.now_ns() - loads_read_ns_ < limits::kLoadRefreshNs) {
-    // The own count is always exact.
-    total_ += tunnels_.count() - loads_[block_.index()];
-    loads_[block_.index()] = tunnels_.count();
+// With many workers a sum is used for a while: reading it costs a cache line of each.
+void Acceptors::refresh_total() {
+  const uint32_t workers = block_.workers();
+  const bool due = workers <= kSumEachTimeMax || total_read_ns_ == 0 ||
+                   engine_.now_ns() - total_read_ns_ >= limits::kLoadRefreshNs;
+  if (!due) {
+    total_++;  // the connection that is being looked at
     return;
   }
-  loads_read_ns_ = engine_.now_ns();
+  total_read_ns_ = engine_.now_ns();
   total_ = 0;
-  for (uint32_t worker = 0; worker < block_.workers(); worker++) {
-    loads_[worker] = block_.words_of(worker).connections.load(std::memory_order_relaxed);
-    total_ += loads_[worker];
+  for (uint32_t worker = 0; worker < workers; worker++) {
+    const shm::Worker& words = block_.words_of(worker);
+    total_ += words.connections.load(std::memory_order_relaxed) +
+              static_cast<uint32_t>(words.handed_off_total.load(std::memory_order_relaxed)) -
+              static_cast<uint32_t>(words.received_total.load(std::memory_order_relaxed));
   }
 }
 
+// What a worker holds and what is on its way to it. A worker that is not running just now would
+// otherwise look idle to all others at once.
+uint32_t Acceptors::load_of(uint32_t target) const {
+  const shm::Worker& words = block_.words_of(target);
+  uint32_t under_way = -static_cast<uint32_t>(words.received_total.load(std::memory_order_acquire));
+  for (uint32_t worker = 0; worker < block_.workers(); worker++) {
+    under_way += block_.words_of(worker).handed_to[target].load(std::memory_order_relaxed);
+  }
+  return words.connections.load(std::memory_order_relaxed) + under_way;
+}
+
 bool Acceptors::over_limit(uint32_t listener) {
-  refresh_loads();
+  refresh_total();
   const uint32_t all = snapshot_.head().max_connections;
   if (all != 0 && total_ >= all) {
     shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
@@ -229,24 +248,31 @@ bool Acceptors::over_limit(uint32_t listener) {
 bool Acceptors::hand_over(int fd, uint32_t listener, uint32_t incarnation) {
   const uint32_t workers = block_.workers();
   const uint32_t own = block_.index();
-  const uint64_t load = loads_[own] + 1;  // with this connection
-  const bool above = load * workers * 20 > uint64_t{total_} * 21 &&
-                     load * workers > uint64_t{total_} + 2 * uint64_t{workers};
+  const uint64_t load = tunnels_.count() + 1;  // with this connection
+  const uint64_t total = uint64_t{total_} + 1;
+  const bool above =
+      load * workers * 20 > total * 21 && load * workers > total + 2 * uint64_t{workers};
   if (!above) return false;
   const auto draw = [&] { return (own + 1 + prng_.below(workers - 1)) % workers; };
   const uint32_t first = draw();
   const uint32_t second = draw();
-  const uint32_t target = loads_[second] < loads_[first] ? second : first;
-  if (loads_[target] + 1 >= load) return false;
+  const uint32_t first_load = load_of(first);
+  const uint32_t second_load = second == first ? first_load : load_of(second);
+  const uint32_t target = second_load < first_load ? second : first;
+  if (std::min(first_load, second_load) + 1 >= load) return false;
   // A worker that is behind may not know the listener yet, one that is ahead may have ended it.
   if (block_.words_of(target).adopted.load(std::memory_order_acquire) !=
       block_.words().adopted.load(std::memory_order_relaxed)) {
     return false;
   }
   io::Engine* engine = mailboxes_.engine_of(target);
-  if (engine == nullptr || !engine->post(own, encode_mail(fd, listener, incarnation))) return false;
-  loads_[target]++;
-  total_++;
+  if (engine == nullptr) return false;
+  // Counted first, so that nobody sees more received than sent.
+  shm::add(block_.words().handed_to[target], 1u);
+  if (!engine->post(own, encode_mail(fd, listener, incarnation))) {
+    shm::add(block_.words().handed_to[target], UINT32_MAX);
+    return false;
+  }
   shm::add<uint64_t>(block_.words().handed_off_total, 1);
   return true;
 }

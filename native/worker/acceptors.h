@@ -69,7 +69,8 @@ class Acceptors {
   void count_error(int error);
   static bool is_wanted(const Acceptor& acceptor, shm::SnapshotView snapshot);
   bool over_limit(uint32_t listener);
-  void refresh_loads();
+  void refresh_total();
+  uint32_t load_of(uint32_t worker) const;
   bool hand_over(int fd, uint32_t listener, uint32_t incarnation);
 
   io::Engine& engine_;
@@ -84,10 +85,9 @@ class Acceptors {
   uint32_t ending_ = 0;
   uint32_t resting_ = 0;
   uint64_t rested_at_ms_ = 0;
-  // Connections of all workers at the last look, and what this one has handed over since.
-  uint64_t loads_read_ns_ = 0;
+  // Connections of all workers, those on their way between two included, and when that was summed.
   uint32_t total_ = 0;
-  uint32_t loads_[shm::kWorkersMax] = {};
+  uint64_t total_read_ns_ = 0;
 };
 
 }  // namespace sluice::worker

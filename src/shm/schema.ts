@@ -269,6 +269,9 @@ export const blocks = {
       adopting: a32,
       // Holders of each snapshot slot: connections that keep the configuration they began with.
       snapshotRefs: { type: 'a32', count: 'snapshotSlots' },
+      // Sockets this worker has handed to each other one. With the others' `receivedTotal` it tells
+      // what is still on its way; wraps.
+      handedTo: { type: 'a32', count: 'workersMax' },
       connections: gauge('Connections this worker holds now.'),
       buffersLentSmall: gauge('Small receive buffers held by connections.'),
       buffersLentLarge: gauge('Large receive buffers held by connections.'),
