@@ -257,6 +257,7 @@ describe('changes under load', () => {
       ...config,
       pools: { web: { backends: [origin.address, ...idle] } },
     });
+    const liveBoundMs = 1;
     let going = true;
     let failed = 0;
     const load = Promise.all(
@@ -281,11 +282,14 @@ describe('changes under load', () => {
     await load;
     const median = (all: number[]): number => all.sort((x, y) => x - y)[all.length >> 1] ?? 0;
     const [add, weight] = [median(adds), median(weights)];
+    const verdict = (what: string, value: number, limit: number): string =>
+      `${what} ${value.toFixed(2)} ms, limit ${limit} ms: ${value < limit ? 'met' : 'missed'}`;
     console.log(
-      `${count} backends: add ${add.toFixed(2)} ms, live word ${weight.toFixed(2)} ms (medians)`,
+      `${count} backends, medians: ${verdict('add', add, boundMs)}; ` +
+        verdict('live word', weight, liveBoundMs),
     );
     expect(failed).toBe(0);
     expect(add).toBeLessThan(boundMs);
-    expect(weight).toBeLessThan(5);
+    expect(weight).toBeLessThan(liveBoundMs);
   });
 });

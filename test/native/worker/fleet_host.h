@@ -8,10 +8,12 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,6 +33,24 @@ inline io::SocketAddress loopback(uint16_t port) {
   in->sin_port = htons(port);
   in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.bytes = sizeof(sockaddr_in);
+  return address;
+}
+
+inline io::SocketAddress loopback6() {
+  io::SocketAddress address;
+  auto* in = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  in->sin6_family = AF_INET6;
+  in->sin6_addr = in6addr_loopback;
+  address.bytes = sizeof(sockaddr_in6);
+  return address;
+}
+
+inline io::SocketAddress unix_path(const std::string& path) {
+  io::SocketAddress address;
+  auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
+  un->sun_family = AF_UNIX;
+  path.copy(un->sun_path, sizeof(un->sun_path) - 1);
+  address.bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
   return address;
 }
 
@@ -82,8 +102,8 @@ inline std::string exchange(int fd, const std::string& message) {
 
 class EchoOrigin {
  public:
-  EchoOrigin() {
-    const io::ListenResult made = io::listen_on(loopback(0), 1, 4096, &listener_);
+  explicit EchoOrigin(const io::SocketAddress& address = loopback(0)) {
+    const io::ListenResult made = io::listen_on(address, 1, 4096, &listener_);
     REQUIRE(made.error == 0);
     port = made.port;
     thread_ = std::thread([this] { serve(); });

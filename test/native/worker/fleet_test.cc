@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "fleet_host.h"
@@ -181,4 +182,40 @@ TEST_CASE("fleet: starts the wanted engine and stops without a configuration") {
     CHECK(host.fleet->stop(20'000) == 0);
     CHECK(host.all(shm::WorkerState::stopped));
   }
+}
+
+TEST_CASE("fleet: backends on IPv6 and Unix sockets, and one that is not there") {
+  const std::string path = "/tmp/sluice-fleet-test-" + std::to_string(::getpid()) + ".sock";
+  for (const auto engine : kEngines) {
+    CAPTURE(static_cast<int>(engine));
+    EchoOrigin unix_origin(unix_path(path));
+    EchoOrigin ipv6_origin(loopback6());
+    FleetHost host(1, options_of(engine));
+    host.add_backend(0);
+    host.config.backends[0].family = shm::AddressFamily::unix_socket;
+    host.config.backends[0].path = path;
+    host.add_backend(ipv6_origin.port);
+    host.config.backends[1].family = shm::AddressFamily::ipv6;
+    uint8_t* address = host.config.backends[1].address;
+    std::fill(address, address + 15, uint8_t{0});
+    address[15] = 1;
+    host.add_backend(0);
+    host.config.backends[2].family = shm::AddressFamily::unix_socket;
+    host.config.backends[2].path = path + ".nobody";
+    const uint16_t port = host.add_listener(1);
+    host.publish();
+    for (int i = 0; i < 12; i++) {
+      const int fd = connect_client(port);
+      CHECK(exchange(fd, "to whichever") == "to whichever");
+      ::close(fd);
+    }
+    shm::WorkerBlock block(host.fleet->region(), 0);
+    CHECK(eventually([&] { return host.connections() == 0; }));
+    CHECK(block.backend(0).connections_total.load() >= 4);
+    CHECK(block.backend(1).connections_total.load() >= 4);
+    CHECK(block.backend(2).connect_failures_total.load() >= 3);
+    CHECK(block.pool(0).connect_refused_total.load() >= 3);
+    CHECK(host.fleet->stop(20'000) == 0);
+  }
+  ::unlink(path.c_str());
 }

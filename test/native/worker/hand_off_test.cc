@@ -39,9 +39,12 @@ double worst_deviation(bool hand_off, io::EngineChoice engine) {
 
   const double mean = static_cast<double>(clients.size()) / kWorkers;
   double worst = 0;
+  std::string loads;
   for (uint32_t w = 0; w < kWorkers; w++) {
+    loads += " " + std::to_string(host.words(w).connections.load());
     worst = std::max(worst, std::abs(host.words(w).connections.load() - mean) / mean);
   }
+  if ((worst <= 0.10) != hand_off) MESSAGE("connections by worker:", loads);
   for (const int fd : clients) ::close(fd);
   CHECK(eventually([&] { return host.connections() == 0; }));
   CHECK(host.fleet->stop(20'000) == 0);
