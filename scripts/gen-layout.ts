@@ -68,7 +68,6 @@ const hash = createHash('sha256')
 
 const pascal = (name: string): string => name[0]?.toUpperCase() + name.slice(1);
 const snake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-const identifier = (value: string): string => (value === 'none' ? 'none' : value);
 const cppTypes = {
   u32: 'uint32_t',
   i32: 'int32_t',
@@ -108,7 +107,7 @@ function cppOffsets({ placed }: { placed: readonly PlacedBlock[] }): string {
 function emitCpp(): string {
   const enumText = Object.entries(enums).map(
     ([name, values]) =>
-      `enum class ${name} : uint32_t {\n${values.map((v, i) => `  ${identifier(v)} = ${i},\n`).join('')}};`,
+      `enum class ${name} : uint32_t {\n${values.map((v, i) => `  ${v} = ${i},\n`).join('')}};`,
   );
   const all = [...region.placed, ...snapshot.placed, ...worker.placed];
   return `${banner}// clang-format off
@@ -179,7 +178,8 @@ function emitTs(): string {
   const all = [...region.placed, ...snapshot.placed, ...worker.placed];
   const enumText = Object.entries(enums).map(([name, values]) => {
     const rows = values.map((v, i) => `  ${v}: ${i},`).join('\n');
-    return `export const ${name} = {\n${rows}\n} as const;\nexport type ${name} = keyof typeof ${name};`;
+    const type = `export type ${name} = keyof typeof ${name};`;
+    return `export const ${name} = {\n${rows}\n} as const;\n${type}`;
   });
   return `${banner}
 export const schemaHash = '${hash}';

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x56a1cea611a4c9a5ull;
+inline constexpr uint64_t kSchemaHash = 0x5f187ce3f98f4d8cull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -179,7 +179,7 @@ static_assert(offsetof(SnapshotListener, max_connections) == 16);
 static_assert(offsetof(SnapshotListener, idle_timeout_ms) == 20);
 static_assert(offsetof(SnapshotListener, family) == 24);
 
-// Writer: control. Listening descriptors. Worker w of n accepts on those whose index in its listener is w mod n.
+// Writer: control. Listening descriptors. Worker w of n accepts on those of a listener at w mod n.
 struct alignas(4) SnapshotDescriptor {
   int32_t fd;
 };
@@ -199,7 +199,7 @@ static_assert(offsetof(SnapshotRoute, listener) == 4);
 static_assert(offsetof(SnapshotRoute, key_offset) == 8);
 static_assert(offsetof(SnapshotRoute, key_bytes) == 12);
 
-// Writer: control. Open-addressed hash table over (listener, key) with linear probing; route index + 1, or 0.
+// Writer: control. Open-addressed table over (listener, key), linear probing; route index + 1, or 0.
 struct alignas(4) SnapshotRouteTable {
   uint32_t route;
 };

@@ -29,9 +29,14 @@ int Region::create(uint32_t workers) {
   return 0;
 }
 
+void Region::close_descriptor() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
 Region::~Region() {
   if (base_ != nullptr) ::munmap(base_, bytes_);
-  if (fd_ >= 0) ::close(fd_);
+  close_descriptor();
 }
 
 }  // namespace sluice::shm

@@ -20,7 +20,9 @@ class Region {
 
   uint8_t* data() const { return base_; }
   uint64_t bytes() const { return bytes_; }
+  // What other processes map; the own mapping stays when it is closed.
   int fd() const { return fd_; }
+  void close_descriptor();
   uint32_t workers() const { return workers_; }
 
   Control& control() const { return at<Control>(kControlOffset); }

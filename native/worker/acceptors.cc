@@ -248,10 +248,11 @@ bool Acceptors::over_limit(uint32_t listener) {
 bool Acceptors::hand_over(int fd, uint32_t listener, uint32_t incarnation) {
   const uint32_t workers = block_.workers();
   const uint32_t own = block_.index();
-  const uint64_t load = tunnels_.count() + 1;  // with this connection
+  const uint64_t load = uint64_t{load_of(own)} + 1;  // with this connection and those in the mail
   const uint64_t total = uint64_t{total_} + 1;
+  // A fiftieth above: that all others may be so far above leaves a worker of four 6 % below.
   const bool above =
-      load * workers * 20 > total * 21 && load * workers > total + 2 * uint64_t{workers};
+      load * workers * 50 > total * 51 && load * workers > total + 2 * uint64_t{workers};
   if (!above) return false;
   const auto draw = [&] { return (own + 1 + prng_.below(workers - 1)) % workers; };
   const uint32_t first = draw();

@@ -111,7 +111,9 @@ void Fleet::serve(Seat& seat) {
   options.seed = static_cast<uint64_t>(now.tv_nsec) << 20 ^ reinterpret_cast<uintptr_t>(&seat);
   auto worker = std::make_unique<Worker>(*region_, *seat.made, *this, options);
   if (!worker->ok()) return state(shm::WorkerState::failed);
-  seat.engine.store(seat.made.get(), std::memory_order_release);
+  seat.engine.store(seat.made.get(), std::memory_order_seq_cst);
+  // Whoever publishes sees this engine and wakes it, or its first turn sees what was published.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   state(shm::WorkerState::running);
   while (worker->turn()) {
   }
@@ -129,11 +131,13 @@ void Fleet::notify(uint32_t generation, uint32_t live_sequence) {
   // (Worker::adopt_published).
   region_->control().generation.store(generation, std::memory_order_seq_cst);
   region_->control().live_sequence.store(live_sequence, std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   wake_all();
 }
 
 void Fleet::enter_phase(shm::Phase phase) {
   region_->control().phase.store(static_cast<uint32_t>(phase), std::memory_order_release);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   wake_all();
 }
 
@@ -165,6 +169,7 @@ uint32_t Fleet::stop(uint32_t bound_ms) {
     seats_[i].made.reset();
     seats_[i].buffers.reset();
   }
+  region_->close_descriptor();
   return 0;
 }
 

@@ -31,6 +31,7 @@ bool Worker::ok() const {
 
 bool Worker::turn() {
   const size_t count = engine_.wait(deadline_ns(), completions_, limits::kCompletionsPerTurn);
+  began_ = true;
   for (size_t i = 0; i < count; i++) dispatch(completions_[i]);
   wheel_.advance(engine_.now_ns() / 1'000'000, [this](uint32_t index) { tunnels_.expire(index); });
   acceptors_.rearm_rested();
@@ -45,7 +46,8 @@ bool Worker::turn() {
 }
 
 uint64_t Worker::deadline_ns() const {
-  if (quiet_) return engine_.now_ns();
+  // What was published before anybody could wake this worker is not to wait for a heartbeat.
+  if (quiet_ || !began_) return engine_.now_ns();
   uint64_t deadline_ms = engine_.now_ns() / 1'000'000 + limits::kHeartbeatMs;
   if (wheel_.next_event_ms() < deadline_ms) deadline_ms = wheel_.next_event_ms();
   if (acceptors_.next_rearm_ms() < deadline_ms) deadline_ms = acceptors_.next_rearm_ms();

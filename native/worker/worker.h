@@ -62,6 +62,7 @@ class Worker final : private proxy::SnapshotHolder {
   uint32_t adopted_ = 0;
   uint32_t live_adopted_ = 0;
   bool accepting_ended_ = false;
+  bool began_ = false;
   bool stopping_ = false;
   bool quiet_ = false;  // stopping, and nothing was left after the last turn
   io::Completion completions_[limits::kCompletionsPerTurn];

@@ -1,6 +1,6 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = '56a1cea611a4c9a5';
+export const schemaHash = '5f187ce3f98f4d8c';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 3149824;

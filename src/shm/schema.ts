@@ -178,7 +178,7 @@ export const blocks = {
     per: 'snapshot',
     align: 4,
     count: 'descriptorsMax',
-    help: 'Listening descriptors. Worker w of n accepts on those whose index in its listener is w mod n.',
+    help: 'Listening descriptors. Worker w of n accepts on those of a listener at w mod n.',
     fields: { fd: { type: 'i32' } },
   },
   snapshotRoute: {
@@ -194,7 +194,7 @@ export const blocks = {
     per: 'snapshot',
     align: 4,
     count: 'routeTableMax',
-    help: 'Open-addressed hash table over (listener, key) with linear probing; route index + 1, or 0.',
+    help: 'Open-addressed table over (listener, key), linear probing; route index + 1, or 0.',
     fields: { route: u32 },
   },
   snapshotPool: {

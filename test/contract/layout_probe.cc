@@ -59,8 +59,8 @@ struct Place {
 template <typename T>
 void visit(T& word, const Place& place, uint32_t index, bool writing) {
   if (writing) store(word);
-  std::printf("%s %s %u %u %u %" PRIu64 "\n", place.block, place.field, place.slot, place.at,
-              index, load(word));
+  std::printf("%s %s %u %u %u %" PRIu64 "\n", place.block, place.field, place.slot, place.at, index,
+              load(word));
 }
 
 template <typename T>
@@ -78,20 +78,19 @@ void visit_field(T& field, const Place& place, bool writing) {
 }
 
 // First, middle and last slot of an array of blocks; first and last instance of its parent.
-#define PROBE(BLOCK, FIELD, NAME, NATIVE, BASE, STRIDE, INSTANCES, OFFSET, COUNT)               \
-  {                                                                                            \
-    const uint32_t slots[] = {0, (COUNT) / 2, (COUNT) - 1};                                    \
-    const uint32_t instances[] = {0, (INSTANCES) - 1};                                         \
-    for (uint32_t a = 0; a < 2; a++) {                                                         \
-      if (a > 0 && instances[1] == instances[0]) continue;                                     \
-      for (uint32_t s = 0; s < 3; s++) {                                                       \
-        if (s > 0 && slots[s] == slots[s - 1]) continue;                                       \
-        auto* blocks = reinterpret_cast<shm::BLOCK*>(base + (BASE) + (STRIDE) * instances[a] + \
-                                                     shm::OFFSET);                             \
-        visit_field(blocks[slots[s]].FIELD, Place{NAME, NATIVE, slots[s], instances[a]},       \
-                    writing);                                                                  \
-      }                                                                                        \
-    }                                                                                          \
+#define PROBE(BLOCK, FIELD, NAME, NATIVE, BASE, STRIDE, INSTANCES, OFFSET, COUNT)                  \
+  {                                                                                                \
+    const uint32_t slots[] = {0, (COUNT) / 2, (COUNT)-1};                                          \
+    const uint32_t instances[] = {0, (INSTANCES)-1};                                               \
+    for (uint32_t a = 0; a < 2; a++) {                                                             \
+      if (a > 0 && instances[1] == instances[0]) continue;                                         \
+      for (uint32_t s = 0; s < 3; s++) {                                                           \
+        if (s > 0 && slots[s] == slots[s - 1]) continue;                                           \
+        auto* blocks =                                                                             \
+            reinterpret_cast<shm::BLOCK*>(base + (BASE) + (STRIDE)*instances[a] + shm::OFFSET);    \
+        visit_field(blocks[slots[s]].FIELD, Place{NAME, NATIVE, slots[s], instances[a]}, writing); \
+      }                                                                                            \
+    }                                                                                              \
   }
 
 void visit_control(uint8_t* base, bool writing) {

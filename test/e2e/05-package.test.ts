@@ -95,7 +95,7 @@ describe('the packed package', () => {
 
   it('holds nothing else', () => {
     const allowed =
-      /^(?:dist|prebuilds|native|examples)\/|^(?:package\.json|binding\.gyp|LICENSE|[A-Z]+\.md)$/;
+      /^(?:dist|prebuilds|native|examples|docs)\/|^(?:package\.json|binding\.gyp|LICENSE|[A-Z]+\.md)$/;
     const paths = packed.files.map(({ path }) => path);
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     expect(

@@ -1,10 +1,11 @@
 // Slow readers, dying backends and a full table of descriptors. The balancer is a process of its
 // own, so that its memory and its limits are its own.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { assertServedBy, serveByAll, simpleConfig } from '../fixtures/balancers.ts';
 import { type Client, exchange, openClient, openClients } from '../fixtures/clients.ts';
-import { residentBytes } from '../fixtures/process-facts.ts';
+import { openFiles, residentBytes } from '../fixtures/process-facts.ts';
 import { runSluice, startOriginProcess } from '../fixtures/programs.ts';
 import { forEachEngine, pause, until, useScene } from '../fixtures/scene.ts';
 
@@ -20,7 +21,8 @@ function floodHash(): string {
 }
 
 forEachEngine((engine) => {
-  it('does not grow for a reader that is slow, nor slow others down', async () => {
+  // Every worker has served when it returns, and none has moved bulk.
+  async function serveEchoAndFlood() {
     const flood = await startOriginProcess(scene, 'flood');
     const echo = await startOriginProcess(scene, 'echo');
     const route = (pool: string) => [{ pool }];
@@ -33,6 +35,11 @@ forEachEngine((engine) => {
       pools: { echo: { backends: [echo.address] }, flood: { backends: [flood.address] } },
     });
     await serveByAll(served.address(), () => served.metrics());
+    return served;
+  }
+
+  it('does not grow for a reader that is slow, nor slow others down', async () => {
+    const served = await serveEchoAndFlood();
     const { pid } = served.program;
     const before = residentBytes(pid);
 
@@ -105,6 +112,20 @@ forEachEngine((engine) => {
     running = false;
     await talking;
     assertServedBy(await served.metrics(), engine);
+  });
+
+  it('copies bulk when pipes are refused', async () => {
+    const served = await serveEchoAndFlood();
+    const { pid } = served.program;
+    // Room for the connection's two sockets and no pipe.
+    spawnSync('prlimit', ['--pid', String(pid), `--nofile=${openFiles(pid) + 2}:20000`]);
+    const client = await openClient(scene, served.address('flood'));
+    await client.ended();
+    expect(client.received).toBe(floodBytes);
+    spawnSync('prlimit', ['--pid', String(pid), '--nofile=1024:20000']);
+    const metrics = await served.metrics();
+    expect(metrics.sum('sluice_worker_pipes_refused_total')).toBeGreaterThan(0);
+    assertServedBy(metrics, engine);
   });
 
   it('goes on when descriptors run out, and takes more when some are free', async () => {
