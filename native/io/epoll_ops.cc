@@ -92,7 +92,8 @@ int64_t EpollEngine::try_send(int fd, Descriptor& d, const iovec* vectors, uint3
   message.msg_iovlen = count;
   int64_t sent;
   do {
-    sent = kernel_.send(fd, &message);
+    sent = count == 1 ? kernel_.send_bytes(fd, vectors->iov_base, vectors->iov_len)
+                      : kernel_.send(fd, &message);
   } while (sent == -EINTR);
   if (sent == -EAGAIN) {
     d.not_writable = true;

@@ -43,6 +43,14 @@ class Kernel {
   virtual int connect(int fd, const sockaddr* address, socklen_t bytes) = 0;
   virtual int64_t recv(int fd, void* data, size_t bytes) = 0;
   virtual int64_t send(int fd, const msghdr* message) = 0;  // MSG_NOSIGNAL
+  // The same for one range of bytes, which costs the system less.
+  virtual int64_t send_bytes(int fd, const void* data, size_t bytes) {
+    iovec vector{const_cast<void*>(data), bytes};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    return send(fd, &message);
+  }
   virtual int shutdown_write(int fd) = 0;
   virtual int64_t unacknowledged_bytes(int fd) = 0;
   virtual int pipe(int fds[2], uint32_t bytes) = 0;            // capacity or -errno

@@ -13,7 +13,7 @@ export interface NativeAddon {
   open(workers: number): { readonly fleet: NativeFleet; readonly region: ArrayBuffer };
   // Binds and listens. `family`: 1 IPv4, 2 IPv6, 3 Unix. `address`: 16 bytes, network order; IPv4
   // takes the first four. For TCP the first socket is bound exclusively, then `count - 1`
-  // SO_REUSEPORT siblings join it; Unix sockets ignore `count` and replace the file of a dead owner.
+  // SO_REUSEPORT siblings join it; Unix sockets ignore `count` and replace a dead owner's file.
   // Throws an Error with `code` (EADDRINUSE, EACCES, EADDRNOTAVAIL, …) and `syscall`.
   listen(
     family: number,
