@@ -24,6 +24,7 @@ const repeatedSeeds = 40;
 // Faults built in on purpose, and a simulator that must find each.
 const broken: readonly (readonly [name: string, simulator: Simulator])[] = [
   ['leak_buffer', 'io_sim'],
+  ['leak_buffer', 'proxy_sim'],
   ['accept_stale', 'io_sim'],
   ['accept_stale', 'proxy_sim'],
 ];
@@ -131,5 +132,9 @@ export function simulatorTests(): NativeTest[] {
     name: `${simulator} must find ${fault}`,
     run: () => simulateBroken(simulator, fault),
   }));
-  return [...simulators.flatMap(testsOf), ...faulty];
+  const day = {
+    name: 'proxy_sim, 24 hours of turns in virtual time',
+    run: () => simulate('proxy_sim', 'asan', ['--day']),
+  };
+  return [...simulators.flatMap(testsOf), day, ...faulty];
 }
