@@ -111,9 +111,9 @@ void Fleet::serve(Seat& seat) {
   options.seed = static_cast<uint64_t>(now.tv_nsec) << 20 ^ reinterpret_cast<uintptr_t>(&seat);
   auto worker = std::make_unique<Worker>(*region_, *seat.made, *this, options);
   if (!worker->ok()) return state(shm::WorkerState::failed);
+  // Sequentially consistent, as what is published: whoever publishes sees this engine and wakes it,
+  // or its first turn sees what was published.
   seat.engine.store(seat.made.get(), std::memory_order_seq_cst);
-  // Whoever publishes sees this engine and wakes it, or its first turn sees what was published.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   state(shm::WorkerState::running);
   while (worker->turn()) {
   }
@@ -130,14 +130,12 @@ void Fleet::notify(uint32_t generation, uint32_t live_sequence) {
   // Sequentially consistent: workers name a generation and look here again
   // (Worker::adopt_published).
   region_->control().generation.store(generation, std::memory_order_seq_cst);
-  region_->control().live_sequence.store(live_sequence, std::memory_order_release);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  region_->control().live_sequence.store(live_sequence, std::memory_order_seq_cst);
   wake_all();
 }
 
 void Fleet::enter_phase(shm::Phase phase) {
-  region_->control().phase.store(static_cast<uint32_t>(phase), std::memory_order_release);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  region_->control().phase.store(static_cast<uint32_t>(phase), std::memory_order_seq_cst);
   wake_all();
 }
 

@@ -40,7 +40,7 @@ class Fleet final : public Mailboxes {
   uint32_t stop(uint32_t bound_ms);
 
   io::Engine* engine_of(uint32_t worker) const override {
-    return seats_[worker].engine.load(std::memory_order_acquire);
+    return seats_[worker].engine.load(std::memory_order_seq_cst);
   }
 
  private:

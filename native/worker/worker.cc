@@ -74,11 +74,11 @@ void Worker::dispatch(const io::Completion& completion) {
   SLUICE_ASSERT(!"no room of this worker starts such an operation");
 }
 
-// One acquire load decides. Listeners that go are ended first, so that what they have queued is
+// One load decides. Listeners that go are ended first, so that what they have queued is
 // still served by the configuration it came for; the rest is a change of pointers.
 void Worker::adopt_published() {
   auto& published = region_.control().generation;
-  uint32_t generation = published.load(std::memory_order_acquire);
+  uint32_t generation = published.load(std::memory_order_seq_cst);
   if (generation == adopted_ || stopping_) return;
   // Named first and looked at again: from then on the controller leaves its slot alone.
   for (uint32_t seen = 0; seen != generation;) {
@@ -97,7 +97,7 @@ void Worker::adopt_published() {
 }
 
 void Worker::adopt_live() {
-  const uint32_t sequence = region_.control().live_sequence.load(std::memory_order_acquire);
+  const uint32_t sequence = region_.control().live_sequence.load(std::memory_order_seq_cst);
   if (sequence == live_adopted_ || adopted_ == 0) return;
   // Picks look at the words themselves; only what is to be ended needs somebody to act.
   tunnels_.cut_marked(region_.backend_live());
@@ -107,7 +107,7 @@ void Worker::adopt_live() {
 
 void Worker::follow_phase() {
   const auto phase =
-      static_cast<shm::Phase>(region_.control().phase.load(std::memory_order_acquire));
+      static_cast<shm::Phase>(region_.control().phase.load(std::memory_order_seq_cst));
   if (phase != shm::Phase::draining && phase != shm::Phase::stopping) return;
   if (!accepting_ended_) {
     accepting_ended_ = true;
