@@ -229,8 +229,15 @@ void Tunnels::expire_open(uint32_t index) {
     tunnel.unacknowledged = unacknowledged;
     return wheel_.schedule(index, now_ms() + tunnel.idle_timeout_ms);
   }
-  if (unacknowledged > 0) {
+  bool unfinished = unacknowledged > 0;
+  for (const Direction& direction : tunnel.directions) {
+    if (direction.queued_bytes + direction.pipe_bytes > 0) unfinished = true;
+  }
+  if (unfinished) {
     shm::add<uint64_t>(block_.words().stalls_cut_total, 1);
+    // Bytes are missing: an orderly end would make the stream look complete.
+    engine_.reset_on_close(tunnel.fd(kDownstream));
+    engine_.reset_on_close(tunnel.fd(kUpstream));
   }
   shm::add<uint64_t>(pool_words(tunnel).idle_timeout_total, 1);
   finish(index);
