@@ -17,6 +17,8 @@
 //    returned, and counts that.
 //  * At most one send (send, sendv or splice_out) and one receive (recv or splice_in) may be
 //    outstanding per descriptor.
+//  * splice_in may end with -EAGAIN: there is something to read that cannot be spliced (urgent
+//    data); a recv gets past it.
 //  * send and sendv may complete short. The bytes must stay in place until the completion; the
 //    iovec array and a connect address are copied by the call.
 //  * cancel ends all operations on a descriptor; each still reports its own terminal completion,

@@ -92,7 +92,8 @@ void EpollEngine::note(const epoll_event& event, Output& output) {
   constexpr uint32_t kEnd = EPOLLHUP | EPOLLERR;
   if ((event.events & (EPOLLIN | EPOLLRDHUP | kEnd)) != 0) d.not_readable = false;
   if ((event.events & (EPOLLOUT | kEnd)) != 0) d.not_writable = false;
-  if ((event.events & (EPOLLRDHUP | kEnd)) != 0) d.hung_up = true;
+  // Urgent data ends a receive early as well: a short count does not mean an empty socket then.
+  if ((event.events & (EPOLLRDHUP | EPOLLPRI | kEnd)) != 0) d.hung_up = true;
   if (d.in == In::poll) {
     const uint32_t ready = event.events & (d.in_bytes | kEnd);
     if (ready != 0) end_in(d, static_cast<int32_t>(ready), output);
@@ -188,9 +189,10 @@ void EpollEngine::serve_recv(int fd, Descriptor& d, Output& output) {
 
 void EpollEngine::serve_splice_in(int fd, Descriptor& d, Output& output) {
   const int64_t moved = kernel_.splice(fd, d.in_pipe, d.in_bytes);
-  if (moved == -EAGAIN) {
+  if (moved == -EAGAIN && !d.hung_up) {
     d.not_readable = true;
   } else if (moved != -EINTR) {
+    // With -EAGAIN an urgent mark is in the way, which only a receive passes.
     end_in(d, static_cast<int32_t>(moved), output);
   }
 }

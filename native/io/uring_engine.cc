@@ -252,6 +252,7 @@ void UringEngine::handle_splice_ready(int fd, bool out, int32_t result, Output& 
   const bool cancelled = out ? descriptor.out_cancelled : descriptor.in_cancelled;
   if (result >= 0 && !cancelled) {
     (out ? descriptor.out_phase : descriptor.in_phase) = Phase::spliceable;
+    if (!out) descriptor.in_polled = true;
     return splices_.push(static_cast<uint32_t>(fd) * 2 + (out ? 1 : 0));
   }
   const int32_t error = result < 0 ? result : -ECANCELED;
@@ -274,6 +275,8 @@ void UringEngine::run_splice(int fd, bool out, Output& output) {
   const int64_t moved = out ? kernel_.splice(descriptor.out_pipe, fd, descriptor.out_bytes)
                             : kernel_.splice(fd, descriptor.in_pipe, descriptor.in_bytes);
   if (moved == -EINTR) return splices_.push(static_cast<uint32_t>(fd) * 2 + (out ? 1 : 0));
+  // Readable and yet nothing to splice: an urgent mark is in the way, which only a receive passes.
+  if (moved == -EAGAIN && !out && descriptor.in_polled) return end_in(descriptor, -EAGAIN, output);
   if (moved == -EAGAIN) {
     phase = Phase::in_kernel;
     return out ? stage_poll(Kind::splice_out_ready, fd, POLLOUT)

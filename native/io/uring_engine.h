@@ -76,6 +76,7 @@ class UringEngine final : public SystemEngine {
     BufferClass cls : 1;
     bool in_cancelled : 1;
     bool out_cancelled : 1;
+    bool in_polled : 1;         // splice_in: reported readable since the last try
     bool in_starved_queue : 1;  // an entry of starved_ names it, maybe in vain
   };
   static_assert(sizeof(Descriptor) <= 40);

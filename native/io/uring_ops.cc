@@ -124,6 +124,7 @@ void UringEngine::splice_in(int socket_fd, int pipe_write_fd, Token token, uint3
   Descriptor& descriptor = begin_in(socket_fd, token, Kind::splice_in_ready, Phase::spliceable);
   descriptor.in_bytes = bytes;
   descriptor.in_pipe = pipe_write_fd;
+  descriptor.in_polled = false;
   splices_.push(static_cast<uint32_t>(socket_fd) * 2);
 }
 
@@ -208,7 +209,12 @@ void UringEngine::stage_cancel_again(Kind kind, int fd) {
   entry.addr = user_data(kind == Kind::cancel_in ? descriptor.in_kind : descriptor.out_kind, fd);
 }
 
+// A listener is closed at once: whoever ended it wants its address free, and it has nothing staged.
 void UringEngine::close(int fd) {
+  if (at(fd).in_kind == Kind::accept) {
+    at(fd).in_kind = Kind::silent;
+    return close_now(fd);
+  }
   SLUICE_VERIFY(at(fd).in_phase == Phase::idle && at(fd).out_phase == Phase::idle);
   io_uring_sqe& entry = stage(Kind::silent, fd, IORING_OP_CLOSE);
   entry.flags = IOSQE_CQE_SKIP_SUCCESS;

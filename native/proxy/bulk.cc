@@ -24,16 +24,19 @@ void Tunnels::choose_path(uint32_t index, Side side) {
       uint64_t{direction.armed_bytes} >= uint64_t{direction.armed_reports} * buffer_bytes * 3 / 4;
   const bool bulk = direction.large ? direction.armed_bytes >= kBulkBytes
                                     : full && direction.armed_bytes >= kBulkBytes;
-  if (!bulk) {
-    direction.large = false;
-    return;
-  }
+  if (!bulk) return set_large(direction, false);
   if (options_.splice && !direction.large && !direction.broken) {
     direction.splice_wanted = true;
     return;
   }
-  direction.large =
-      buffers_.lent_count(io::BufferClass::large) < buffers_.capacity(io::BufferClass::large) / 2;
+  set_large(direction, true);
+}
+
+void Tunnels::set_large(Direction& direction, bool wanted) {
+  if (wanted == direction.large) return;
+  if (wanted && large_directions_ == limits::kLargeDirectionsMax) return;
+  large_directions_ += wanted ? 1u : UINT32_MAX;
+  direction.large = wanted;
 }
 
 // The queue is empty and nothing is being sent, so the pipe may take over in order.
@@ -42,8 +45,7 @@ void Tunnels::begin_splice(uint32_t index, Side side) {
   direction.splice_wanted = false;
   direction.pipe = pipes_.take(engine_.now_ns());
   if (direction.pipe == PipePool::kNone) {
-    direction.large =
-        buffers_.lent_count(io::BufferClass::large) < buffers_.capacity(io::BufferClass::large) / 2;
+    set_large(direction, true);
     return arm(index, side);
   }
   direction.small_splices = 0;
@@ -67,6 +69,10 @@ void Tunnels::spliced_in(uint32_t index, Side side, int result) {
   // Counted before anything else: a pipe with bytes in it is not given back as empty.
   if (result > 0) direction.pipe_bytes = static_cast<uint32_t>(result);
   if (tunnel.state == Tunnel::State::closing) return free_if_quiet(index);
+  if (result == -EAGAIN) {  // readable, but not by splice
+    leave_splice(direction);
+    return arm(index, side);
+  }
   if (result <= 0) {
     leave_splice(direction);
     if (result == 0) return ended(index, side);
@@ -82,6 +88,9 @@ void Tunnels::spliced_in(uint32_t index, Side side, int result) {
   }
   direction.small_splices =
       bytes < kSmallSpliceBytes ? static_cast<uint8_t>(direction.small_splices + 1) : 0;
+  if (pipes_.is_scarce() && bytes < pipes_.bytes(direction.pipe) / 4) {
+    direction.small_splices = kSmallSplicesMax;
+  }
   const Side to = io::other(side);
   direction.sending = true;
   tunnel.outstanding[io::index_of(to)]++;

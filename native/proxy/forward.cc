@@ -2,6 +2,7 @@
 // most a window more than it has sent, and is armed again when half of that is gone. Received
 // buffers are lent by the engine and come back in exactly two places: consume and drop_queue.
 #include <cerrno>
+#include <cstring>
 
 #include "proxy/tunnels.h"
 
@@ -29,8 +30,23 @@ void Tunnels::arm(uint32_t index, Side side) {
                window_bytes(direction) - direction.queued_bytes);
 }
 
+// Small pieces are copied into what is left of the last buffer: a stalled peer must not be able to
+// take a whole buffer for every few bytes.
+bool Tunnels::merge(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
+  if (direction.head == io::BufferRef::kNone || bytes > limits::kMergeBytesMax) return false;
+  const io::BufferRef last = io::BufferRef::from_bits(direction.tail);
+  io::BufferPool::Meta& meta = buffers_.meta(last);
+  const uint32_t end = meta.offset + meta.length;
+  if (bytes > buffers_.buffer_bytes(last.cls()) - end) return false;
+  std::memcpy(buffers_.data(last) + end, buffers_.data(buffer), bytes);
+  meta.length += bytes;
+  buffers_.release(buffer);
+  return true;
+}
+
 void Tunnels::append(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
   direction.queued_bytes += bytes;
+  if (merge(direction, buffer, bytes)) return;
   if (direction.head == io::BufferRef::kNone) {
     direction.head = buffer.bits();
   } else {

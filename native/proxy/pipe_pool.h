@@ -59,6 +59,8 @@ class PipePool {
   int write_end(uint16_t index) const { return pipes_[index].ends[1]; }
   uint32_t bytes(uint16_t index) const { return pipes_[index].capacity; }
   uint32_t lent() const { return lent_; }
+  // Few are left: who does not fill its pipe should give it back.
+  bool is_scarce() const { return lent_ >= limits::kPipesMax * 3 / 4; }
   uint64_t refused() const { return refused_; }
 
  private:

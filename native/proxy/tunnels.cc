@@ -1,6 +1,7 @@
 // A tunnel's life: accept, connect (with up to two further backends), open, close.
 #include "proxy/tunnels.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace sluice::proxy {
@@ -167,6 +168,7 @@ void Tunnels::free_if_quiet(uint32_t index) {
   for (Direction& direction : tunnel.directions) {
     drop_queue(direction);
     leave_splice(direction);
+    set_large(direction, false);
   }
   leave_backend(index);
   engine_.close(tunnel.fd(kDownstream));
@@ -221,10 +223,14 @@ void Tunnels::expire(uint32_t index) {
 void Tunnels::expire_open(uint32_t index) {
   Tunnel& tunnel = slab_[index];
   const uint64_t due = tunnel.last_activity_ms + tunnel.idle_timeout_ms;
-  if (due > now_ms()) return wheel_.schedule(index, due);
-  const uint32_t unacknowledged =
-      static_cast<uint32_t>(engine_.unacknowledged_bytes(tunnel.fd(kDownstream)) +
-                            engine_.unacknowledged_bytes(tunnel.fd(kUpstream)));
+  if (due > now_ms()) {
+    tunnel.unacknowledged = 0;
+    return wheel_.schedule(index, due);
+  }
+  const auto behind = [&](Side side) {  // an error says nothing about bytes
+    return std::max<int64_t>(engine_.unacknowledged_bytes(tunnel.fd(side)), 0);
+  };
+  const uint32_t unacknowledged = static_cast<uint32_t>(behind(kDownstream) + behind(kUpstream));
   if (unacknowledged > 0 && unacknowledged != tunnel.unacknowledged) {
     tunnel.unacknowledged = unacknowledged;
     return wheel_.schedule(index, now_ms() + tunnel.idle_timeout_ms);

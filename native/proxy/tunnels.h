@@ -107,6 +107,7 @@ class Tunnels {
   void sent(uint32_t index, Side side, int result);
   void arm(uint32_t index, Side side);
   void send_queue(uint32_t index, Side side);
+  bool merge(Direction& direction, io::BufferRef buffer, uint32_t bytes);
   void append(Direction& direction, io::BufferRef buffer, uint32_t bytes);
   void consume(Direction& direction, uint32_t bytes);
   void drop_queue(Direction& direction);
@@ -125,6 +126,7 @@ class Tunnels {
   void spliced_out(uint32_t index, Side side, int result);
   void splice_more(uint32_t index, Side side);
   void leave_splice(Direction& direction);
+  void set_large(Direction& direction, bool wanted);
 
   io::Engine& engine_;
   io::BufferPool& buffers_;
@@ -141,6 +143,7 @@ class Tunnels {
   uint32_t backends_high_ = 0;             // one past the highest slot that ever had a connection
   ReservedArray<shm::WorkerPool> sink_{1};
   shm::WorkerListener listener_sink_{};
+  uint32_t large_directions_ = 0;
   uint64_t stale_completions_ = 0;
 };
 

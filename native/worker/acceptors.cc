@@ -10,6 +10,8 @@ namespace {
 
 // Up to so many workers their connections are summed for every accept.
 constexpr uint32_t kSumEachTimeMax = 16;
+// Twice the backlog: a listener that ends is not kept alive by a flood.
+constexpr uint32_t kLastAcceptsMax = 8192;
 
 // A socket on its way to another worker: descriptor | listener slot | low bits of its incarnation.
 constexpr uint64_t encode_mail(int fd, uint32_t listener, uint32_t incarnation) {
@@ -121,12 +123,19 @@ void Acceptors::end(uint32_t index) {
 // The accept is over: what the kernel still queues is taken, the rest it resets is counted.
 void Acceptors::close(uint32_t index) {
   const Acceptor acceptor = slab_[index];
-  int fd;
-  while ((fd = engine_.accept_now(acceptor.fd)) >= 0) {
+  int fd = 0;
+  for (uint32_t left = kLastAcceptsMax; left > 0; left--) {
+    fd = engine_.accept_now(acceptor.fd);
+    if (fd == -EINTR || fd == -ECONNABORTED) continue;
+    if (fd < 0) break;
     shm::add<uint64_t>(block_.words().accepted_total, 1);
-    tunnels_.open(fd, acceptor.listener, acceptor.incarnation);
+    if (over_limit(acceptor.listener)) {
+      engine_.close_now(fd);
+    } else {
+      tunnels_.open(fd, acceptor.listener, acceptor.incarnation);
+    }
   }
-  if (fd != -EAGAIN) count_error(fd);
+  if (fd < 0 && fd != -EAGAIN) count_error(fd);
   shm::add<uint64_t>(block_.words().reset_at_stop_total, engine_.pending_accepts(acceptor.fd));
   engine_.close(acceptor.fd);
   slab_.free(index);

@@ -91,8 +91,8 @@ void Worker::adopt_published() {
   balancer_.adopt(snapshot);
   connector_.adopt(snapshot);
   tunnels_.adopt(snapshot);
+  adopted_ = generation;  // what the acceptors open from here on holds this one
   acceptors_.adopt(snapshot);
-  adopted_ = generation;
   block_.words().adopted.store(generation, std::memory_order_release);
 }
 

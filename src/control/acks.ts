@@ -104,8 +104,9 @@ export class Acks {
     const published = this.#published[slot] ?? 0;
     if (published === 0) return true;
     for (let worker = 0; worker < this.#region.workers; worker++) {
-      if (sequenceOf(this.#region.adopted(worker)) === published) return false;
+      // In this order: a worker goes from `adopting` to `adopted`, never back.
       if (sequenceOf(this.#region.adopting(worker)) === published) return false;
+      if (sequenceOf(this.#region.adopted(worker)) === published) return false;
       if (this.#region.snapshotRefs(worker, slot) !== 0) return false;
     }
     return true;

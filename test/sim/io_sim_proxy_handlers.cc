@@ -254,7 +254,9 @@ void Proxy::handle_error(Connection& c, const Token& t, int32_t result) {
     case -ECANCELED:
       if (t.op != Op::connect) return pump(c);
       break;
-    case -EAGAIN:  // a Unix listener's queue is full
+    case -EAGAIN:  // a Unix listener's queue is full, or urgent data is in the way
+      if (t.op == Op::splice_in) return pump(c);
+      [[fallthrough]];
     case -ECONNREFUSED:
       if (t.op != Op::connect) return fail(c, "refused without a connect");
       break;
