@@ -17,7 +17,7 @@ const table = {
   ERR_SLUICE_PLATFORM: {
     status: 501,
     text:
-      'sluice balances traffic on Linux (x64 or arm64) only, and this is {platform}; ' +
+      'sluice balances traffic on Linux only, and this is {platform}; ' +
       'configuration and types work everywhere, starting needs Linux',
   },
   ERR_SLUICE_ADDON_NOT_FOUND: {

@@ -16,6 +16,7 @@ import { Core } from './control/core.ts';
 import type { Events } from './control/events.ts';
 import { Pool, type Waiting } from './control/pool.ts';
 import type { Bound } from './control/records.ts';
+import { until } from './control/waiting.ts';
 import { SluiceError } from './errors.ts';
 import { createLogger, type Logger } from './log.ts';
 import { type HealthReport, readHealth, stuckAfterMs } from './metrics/health.ts';
@@ -113,7 +114,8 @@ class LoadBalancer extends EventEmitter<Events> {
   // Replaces the whole configuration. What stays the same keeps its sockets and connections; what
   // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
   async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
-    const desired = await desiredFrom(config, this.#file === undefined ? 'api' : 'file');
+    const source = this.#file === undefined ? 'api' : 'file';
+    const desired = await until(desiredFrom(config, source), signal);
     return this.#replace(desired, signal);
   }
 
@@ -121,7 +123,7 @@ class LoadBalancer extends EventEmitter<Events> {
   // stay.
   async reload({ signal }: Waiting = {}): Promise<Applied> {
     if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
-    return this.#replace(await this.#file.load(), signal);
+    return this.#replace(await until(this.#file.load(), signal), signal);
   }
   async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
     const former = this.settings.adminListen?.text;
@@ -216,7 +218,7 @@ export async function createLoadBalancer(
   { signal, logger, ackTimeout = 2000 }: Options = {},
 ): Promise<LoadBalancer> {
   const file = sourceOf(source);
-  const desired = await (file?.load() ?? desiredFrom(source as Config, 'api'));
+  const desired = await until(file?.load() ?? desiredFrom(source as Config, 'api'), signal);
   const { settings } = build(merge([desired]).model);
   signal?.throwIfAborted();
   const addon = loadAddon();

@@ -32,7 +32,7 @@ export interface NativeAddon {
   // Starts one thread per worker, pinned to `cpus[i]` (-1: not pinned). `engine`: 0 automatic,
   // 1 io_uring, 2 epoll. Workers report through their `state`, `engine` and `engineError` words.
   start(fleet: NativeFleet, engine: number, connectionsMax: number, cpus: number[]): void;
-  // Stores both words with release order and wakes every worker.
+  // Stores both words, sequentially consistent, and wakes every worker.
   notify(fleet: NativeFleet, generation: number, liveSequence: number): void;
   // Ends accepting on every listener (what is queued is still accepted).
   drain(fleet: NativeFleet): void;

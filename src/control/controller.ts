@@ -20,6 +20,7 @@ import { ending, openListeners, removeSocketFile, takenOver } from './listeners.
 import { Live } from './live.ts';
 import type { BackendRecord, DrainResult, OpenedListener } from './records.ts';
 import { type Outcome, State } from './state.ts';
+import { until } from './waiting.ts';
 
 export interface Applied {
   // Of the publication that is in force.
@@ -151,7 +152,8 @@ export class Controller {
     signal?.throwIfAborted();
     write(this.live);
     const target = this.live.post();
-    this.#refuseLate(await this.#parts.acks.wait({ sequence: 0, live: target.live }));
+    const late = until(this.#parts.acks.wait({ sequence: 0, live: target.live }), signal);
+    this.#refuseLate(await late);
     return target;
   }
 

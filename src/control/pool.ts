@@ -13,6 +13,7 @@ import {
 import type { BackendView } from '../shm/read.ts';
 import type { Core } from './core.ts';
 import type { BackendRecord, DrainResult } from './records.ts';
+import { until } from './waiting.ts';
 
 export interface Waiting {
   readonly signal?: AbortSignal | undefined;
@@ -43,7 +44,7 @@ export class Pool {
   // Throws ERR_SLUICE_BACKEND_EXISTS. One that is on its way out stays instead.
   async add(backend: BackendConfig, { signal }: Waiting = {}): Promise<void> {
     const { controller, api } = this.#core;
-    const made = await backendFrom(this.name, backend);
+    const made = await until(backendFrom(this.name, backend), signal);
     await controller.intend(() => {
       this.#settings();
       if (this.#core.isWanted(this.name, made.id)) {
@@ -115,22 +116,5 @@ export class Pool {
     const pool = this.#core.controller.model.pools.get(this.name);
     if (pool === undefined) throw new SluiceError('ERR_SLUICE_NO_POOL', { pool: this.name });
     return pool.settings;
-  }
-}
-
-// The promise, or the signal's reason when that comes first.
-async function until<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  promise.catch(() => {});
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
