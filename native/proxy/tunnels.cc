@@ -24,7 +24,7 @@ Tunnels::Tunnels(io::Engine& engine, TimerWheel& wheel, balance::Balancer& balan
 void Tunnels::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   const shm::SnapshotListener& entry = snapshot_.listener(listener);
   const shm::SnapshotRoute* route =
-      entry.incarnation == incarnation ? snapshot_.find_route(listener, nullptr, 0) : nullptr;
+      entry.incarnation == incarnation ? snapshot_.any_route(listener) : nullptr;
   const uint32_t index = route == nullptr ? Slab<Tunnel>::kNone : slab_.take();
   if (index == Slab<Tunnel>::kNone) {
     shm::add<uint64_t>(block_.words().rejected_connections_max, 1);

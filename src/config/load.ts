@@ -7,7 +7,9 @@ import { configError, type Issue, reasonOf, SluiceError } from '../errors.ts';
 import type {
   Desired,
   DesiredPool,
+  HttpOptions,
   Listener,
+  PoolHttpOptions,
   Settings,
   StatedAddress,
   StatedBackend,
@@ -30,6 +32,25 @@ export const defaults = {
   drainTimeoutMs: 30_000,
   // Further backends tried after a failed connect.
   connectRetries: 2,
+  http: {
+    requestHeadTimeoutMs: 10_000,
+    clientIdleTimeoutMs: 60_000,
+    bodyTimeoutMs: 60_000,
+    tunnelIdleTimeoutMs: 3_600_000,
+    headBytesMax: 16_384,
+    targetBytesMax: 8192,
+    fieldsMax: 128,
+    via: false,
+    serverClose: false,
+    trustedProxies: [],
+  } satisfies HttpOptions,
+  poolHttp: {
+    responseHeadTimeoutMs: 60_000,
+    bodyTimeoutMs: 60_000,
+    keepAliveIdleMs: 4000,
+    keepAliveRequestsMax: 0,
+    idleMax: 256,
+  } satisfies PoolHttpOptions,
 } as const;
 
 type Key = string | number;
@@ -95,9 +116,16 @@ function listenerOf(name: string, config: ListenerConfig): Listener {
     target,
     targetText: targetText(target),
     mode: config.mode,
-    routes: config.routes.map(({ pool }) => ({ key: '', pool })),
+    routes: config.routes.map(({ pool }, stated) => ({
+      host: '',
+      pathPrefix: '',
+      pool,
+      stated,
+      statedHost: 0,
+    })),
     maxConnections: config.maxConnections ?? 0,
     idleTimeoutMs: duration(config.idleTimeout, defaults.idleTimeoutMs),
+    http: defaults.http,
   };
 }
 
@@ -128,6 +156,7 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
       connectTimeoutMs: duration(config.connectTimeout, defaults.connectTimeoutMs),
       connectRetries: defaults.connectRetries,
       drainTimeoutMs: duration(config.drainTimeout, defaults.drainTimeoutMs),
+      http: defaults.poolHttp,
     },
     backends,
     without: new Set(),

@@ -3,7 +3,12 @@
 import { layout } from '../shm/layout.gen.ts';
 import type { Labels, MetricType } from './text.ts';
 
-export type CountedBlock = 'worker' | 'workerListener' | 'workerPool' | 'workerBackend';
+export type CountedBlock =
+  | 'worker'
+  | 'workerListener'
+  | 'workerRoute'
+  | 'workerPool'
+  | 'workerBackend';
 
 export interface Sample {
   readonly field: string;
@@ -25,6 +30,7 @@ export interface HistogramFamily {
 const prefixes: Readonly<Record<CountedBlock, string>> = {
   worker: 'sluice_worker',
   workerListener: 'sluice_listener',
+  workerRoute: 'sluice_route',
   workerPool: 'sluice_pool',
   workerBackend: 'sluice_backend',
 };
@@ -46,6 +52,28 @@ const acceptError = (value: string): Exception =>
   reason('accept_errors_total', 'Accepts that failed.', value);
 const poolError = (value: string): Exception =>
   reason('errors_total', 'Connects that failed and connections that ended early.', value);
+
+// Answers by their class, and those that sluice gives itself by their status.
+const byClass: Readonly<Record<string, Exception>> = Object.fromEntries(
+  [1, 2, 3, 4, 5].map((digit) => [
+    `requests${digit}xxTotal`,
+    {
+      name: 'responses_total',
+      help: 'Requests answered, by class of the status.',
+      labels: { status: `${digit}xx` },
+    },
+  ]),
+);
+const answers: Readonly<Record<string, Exception>> = Object.fromEntries(
+  [400, 404, 405, 408, 413, 414, 417, 431, 502, 503, 504, 505].map((status) => [
+    `answered${status}Total`,
+    {
+      name: 'answers_total',
+      help: 'Requests that sluice answered itself.',
+      labels: { status: String(status) },
+    },
+  ]),
+);
 
 const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exception>>>> = {
   worker: {
@@ -73,6 +101,16 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
   workerListener: {
     connections: { name: 'connections_active' },
     rejectedTotal: { name: 'connections_rejected_total' },
+    httpUpgradesTotal: { name: 'upgrades_total' },
+    clientAbortedTotal: { name: 'requests_aborted_total' },
+    requestsInFlight: { name: 'requests_active' },
+    ...byClass,
+    ...answers,
+  },
+  workerRoute: {
+    requestsInFlight: { name: 'requests_active' },
+    duration: { name: 'request_duration_seconds' },
+    ...byClass,
   },
   workerPool: {
     connections: { name: 'connections_active' },
@@ -85,6 +123,12 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
     backendResetTotal: poolError('backend_reset'),
     idleTimeoutTotal: poolError('idle_timeout'),
     cutTotal: poolError('cut'),
+    responseTimeoutTotal: poolError('response_timeout'),
+    responseInvalidTotal: poolError('response_invalid'),
+    responseCutTotal: poolError('response_cut'),
+    requestsInFlight: { name: 'requests_active' },
+    responseTime: { name: 'response_head_seconds' },
+    ...byClass,
     toBackendBytesTotal: { name: 'sent_bytes_total' },
     fromBackendBytesTotal: { name: 'received_bytes_total' },
     connectTime: { name: 'connect_duration_seconds' },
@@ -94,6 +138,7 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
   workerBackend: {
     connectTimeSum: { name: 'connect_seconds_total' },
     resetTotal: { name: 'resets_total' },
+    idleConnections: { name: 'connections_idle' },
   },
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "shm/region.h"
+#include "shm/route_hash.h"
 #include "shm/snapshot.h"
 
 namespace sluice::test {
@@ -51,7 +52,6 @@ struct ConfigSpec {
   std::vector<BackendSpec> backends;
   uint32_t listeners_version = 1;
   uint32_t max_connections = 0;
-  uint32_t hash_seed = 0x5eed;
 };
 
 class SnapshotBuilder {
@@ -67,11 +67,9 @@ class SnapshotBuilder {
     head.generation = sequence << 3 | slot_;
     head.listeners_version = config.listeners_version;
     head.max_connections = config.max_connections;
-    head.hash_seed = config.hash_seed;
     for (const BackendSpec& backend : config.backends) put(head, backend);
     for (const PoolSpec& pool : config.pools) put(head, pool);
     for (const ListenerSpec& entry : config.listeners) put(head, entry);
-    put_table(head);
     return head.generation;
   }
 
@@ -80,7 +78,6 @@ class SnapshotBuilder {
     fill(0xee);
     shm::Snapshot& head = at<shm::Snapshot>(shm::kSnapshotOffset);
     head.listeners_version = 0xeeeeeeee;
-    head.route_table_size = 0;
   }
 
  private:
@@ -99,6 +96,7 @@ class SnapshotBuilder {
       std::memset(base_ + offset, value, bytes);
     };
     area(shm::kSnapshotListenerOffset, old.listeners_high * sizeof(shm::SnapshotListener));
+    area(shm::kSnapshotRouteOffset, old.routes_high * sizeof(shm::SnapshotRoute));
     area(shm::kSnapshotPoolOffset, old.pools_high * sizeof(shm::SnapshotPool));
     area(shm::kSnapshotMemberOffset, old.members_count * sizeof(shm::SnapshotMember));
     area(shm::kSnapshotBackendOffset, old.backends_high * sizeof(shm::SnapshotBackend));
@@ -150,25 +148,13 @@ class SnapshotBuilder {
     for (const int fd : spec.descriptors) {
       at<shm::SnapshotDescriptor>(shm::kSnapshotDescriptorOffset, head.descriptors_count++).fd = fd;
     }
-    auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, head.routes_count++);
+    entry.any_route = ++head.routes_high;
+    auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, entry.any_route - 1);
     route = shm::SnapshotRoute{};
+    route.incarnation = 1;
+    route.scope = shm::kListenerScope | spec.slot;
     route.pool = spec.pool;
     route.listener = spec.slot;
-  }
-
-  // Open addressing with linear probing, at most half full.
-  void put_table(shm::Snapshot& head) {
-    uint32_t size = head.routes_count == 0 ? 0 : 2;
-    while (size < 2 * head.routes_count) size *= 2;
-    head.route_table_size = size;
-    auto* table = &at<shm::SnapshotRouteTable>(shm::kSnapshotRouteTableOffset);
-    std::memset(table, 0, size * sizeof(*table));
-    for (uint32_t i = 0; i < head.routes_count; i++) {
-      const auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, i);
-      uint32_t slot = shm::route_hash(head.hash_seed, route.listener, nullptr, 0) & (size - 1);
-      while (table[slot].route != 0) slot = (slot + 1) & (size - 1);
-      table[slot].route = i + 1;
-    }
   }
 
   uint8_t* base_;

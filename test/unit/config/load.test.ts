@@ -27,9 +27,9 @@ describe('parseConfig', () => {
       targetText: '127.0.0.1:8080',
       idleTimeoutMs: 600_000,
       maxConnections: 0,
-      routes: [{ key: '', pool: 'web' }],
+      routes: [{ host: '', pathPrefix: '', pool: 'web' }],
     });
-    expect(pools.get('web')?.settings).toEqual({
+    expect(pools.get('web')?.settings).toMatchObject({
       strategy: 'round_robin',
       connectTimeoutMs: 5000,
       connectRetries: 2,

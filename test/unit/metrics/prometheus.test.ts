@@ -177,6 +177,8 @@ describe('metrics', () => {
       'histogram',
       'histogram',
       'histogram',
+      'histogram',
+      'histogram',
     ]);
   });
 });
