@@ -65,7 +65,9 @@ struct Exchange {
   uint32_t response_body_timeout_ms = 0;
   uint32_t request_body_timeout_ms = 0;
   uint32_t unacknowledged = 0;  // bytes at the last look at a stalled peer
-  uint32_t sent_bytes = 0;      // to the client, of this response
+  uint32_t tunnel_idle_timeout_ms = 0;
+  uint64_t request_bytes = 0;  // received, of this request
+  uint64_t sent_bytes = 0;     // to the client, of this response
   uint32_t tried[2] = {};
   uint8_t tried_count = 0;
   uint8_t connect_retries = 0;
@@ -84,7 +86,8 @@ struct Exchange {
   bool keep_client : 1 = false;    // the client's connection serves another request after this one
   bool keep_upstream : 1 = false;  // as far as the response head says
   bool wants_upgrade : 1 = false;
-  bool aborted : 1 = false;        // the client left or the response was cut short
+  bool receives_ended : 1 = false;  // upgrading: both were told to
+  bool cut : 1 = false;             // by us: the client was not given all of it
   bool large : 1 = false;          // the response is received into large buffers
   bool splicing : 1 = false;
 };

@@ -147,11 +147,15 @@ class Exchanges {
 
   // account.cc
   void count_began(Exchange& x);
-  void count_status(Exchange& x);
+  void count_routed(Exchange& x);
+  void count_responded(Exchange& x);
+  void count_answer(Exchange& x);
+  void count_connect_failure(Exchange& x, int error);
   void count_ended(Exchange& x);
   shm::WorkerListener& listener_words(const Downstream& d);
   shm::WorkerPool& pool_words(const Exchange& x);
   shm::WorkerRoute& route_words(const Exchange& x);
+  shm::WorkerBackend& backend_words(const upstream::Connection& connection);
 
   io::Engine& engine_;
   io::BufferPool& buffers_;
@@ -178,6 +182,7 @@ class Exchanges {
     shm::WorkerListener listener;
     shm::WorkerPool pool;
     shm::WorkerRoute route;
+    shm::WorkerBackend backend;
   };
   ReservedArray<Sink> sink_{1};
 };

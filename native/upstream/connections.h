@@ -27,7 +27,9 @@ struct Connection {
   uint32_t prev = 0;
   uint32_t idle_next = 0;
   uint32_t idle_prev = 0;
-  io::BufferQueue in;  // received, not yet looked at
+  // Received, not yet looked at; while closing, what an unfinished send reads.
+  io::BufferQueue in;
+  uint32_t block = UINT32_MAX;  // while closing: the head block such a send reads
   uint64_t started_ns = 0;
   uint64_t idle_until_ms = 0;
   uint32_t requests = 0;
