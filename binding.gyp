@@ -11,6 +11,14 @@
           'sources': [
             # sources: begin
             'native/balance/balancer.cc',
+            'native/http/authority.cc',
+            'native/http/chunked.cc',
+            'native/http/fields.cc',
+            'native/http/names.cc',
+            'native/http/refusal.cc',
+            'native/http/request.cc',
+            'native/http/response.cc',
+            'native/http/resume.cc',
             'native/io/engines.cc',
             'native/io/epoll_engine.cc',
             'native/io/epoll_ops.cc',
