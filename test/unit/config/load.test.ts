@@ -51,6 +51,7 @@ describe('parseConfig', () => {
           listeners: {
             in: { listen: 'here', mode: 'tcp', routes: [{ pool: 'web' }], idleTimeout: 5 },
             two: { listen: ':1', mode: 'udp', routes: [] },
+            three: { listen: ':2', mode: 'tcp', routes: [] },
           },
           pools: {
             web: {
@@ -70,7 +71,7 @@ describe('parseConfig', () => {
       'listeners.in.listen',
       'listeners.in.idleTimeout',
       'listeners.two.mode',
-      'listeners.two.routes',
+      'listeners.three.routes',
       'pools.web.strategy',
       'pools.web.connectTimeout',
       'pools.web.backends[0]',

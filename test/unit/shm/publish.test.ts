@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ipAddress } from '../../../src/config/address.ts';
-import { defaults } from '../../../src/config/load.ts';
+import { defaults } from '../../../src/config/defaults.ts';
 import type { Address } from '../../../src/model/types.ts';
 import { type Plan, Publisher } from '../../../src/shm/publish.ts';
 import { Region } from '../../../src/shm/region.ts';
