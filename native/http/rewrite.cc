@@ -78,14 +78,6 @@ bool is_forwarding_name(Name name) {
 void write_request_line(Writer& out, const uint8_t* data, const RequestHead& head) {
   put(out, data, head.method_text);
   out.text(" ");
-  if (head.form == TargetForm::absolute) {
-    const bool no_path = head.path.bytes == 0;
-    if (no_path && head.method == Method::options) {
-      out.text("*");  // RFC 9112 section 3.2.4
-    } else if (no_path || data[head.path.offset] == '?') {
-      out.text("/");
-    }
-  }
   put(out, data, head.path);
   out.text(" HTTP/1.1\r\n");
 }

@@ -76,8 +76,6 @@ void Exchanges::count_answer(Exchange& x) {
     switch (x.status) {
       case 404:
         return words.answered404_total;
-      case 405:
-        return words.answered405_total;
       case 408:
         return words.answered408_total;
       case 413:
@@ -88,6 +86,8 @@ void Exchanges::count_answer(Exchange& x) {
         return words.answered417_total;
       case 431:
         return words.answered431_total;
+      case 501:
+        return words.answered501_total;
       case 502:
         return words.answered502_total;
       case 503:

@@ -14,27 +14,27 @@ struct Answer {
 };
 
 // clang-format off
-#define SLUICE_ANSWER_HEAD(status, reason, length, connection, more)                            \
+#define SLUICE_ANSWER_HEAD(status, reason, length, connection)                            \
   "HTTP/1.1 " #status " " reason "\r\nContent-Type: text/plain; charset=utf-8\r\n"              \
-  "Content-Length: " #length "\r\n" more connection "\r\n"
-#define SLUICE_ANSWER(status, reason, length, more)                                             \
-  {status, SLUICE_ANSWER_HEAD(status, reason, length, "", more) #status " " reason "\n",        \
-   SLUICE_ANSWER_HEAD(status, reason, length, "Connection: close\r\n", more) #status " " reason "\n", \
+  "Content-Length: " #length "\r\n" connection "\r\n"
+#define SLUICE_ANSWER(status, reason, length)                                             \
+  {status, SLUICE_ANSWER_HEAD(status, reason, length, "") #status " " reason "\n",        \
+   SLUICE_ANSWER_HEAD(status, reason, length, "Connection: close\r\n") #status " " reason "\n", \
    length}
 
 constexpr Answer kAnswers[] = {
-    SLUICE_ANSWER(400, "Bad Request", 16, ""),
-    SLUICE_ANSWER(404, "Not Found", 14, ""),
-    SLUICE_ANSWER(405, "Method Not Allowed", 23, "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE\r\n"),
-    SLUICE_ANSWER(408, "Request Timeout", 20, ""),
-    SLUICE_ANSWER(413, "Content Too Large", 22, ""),
-    SLUICE_ANSWER(414, "URI Too Long", 17, ""),
-    SLUICE_ANSWER(417, "Expectation Failed", 23, ""),
-    SLUICE_ANSWER(431, "Request Header Fields Too Large", 36, ""),
-    SLUICE_ANSWER(502, "Bad Gateway", 16, ""),
-    SLUICE_ANSWER(503, "Service Unavailable", 24, ""),
-    SLUICE_ANSWER(504, "Gateway Timeout", 20, ""),
-    SLUICE_ANSWER(505, "HTTP Version Not Supported", 31, ""),
+    SLUICE_ANSWER(400, "Bad Request", 16),
+    SLUICE_ANSWER(404, "Not Found", 14),
+    SLUICE_ANSWER(408, "Request Timeout", 20),
+    SLUICE_ANSWER(413, "Content Too Large", 22),
+    SLUICE_ANSWER(414, "URI Too Long", 17),
+    SLUICE_ANSWER(417, "Expectation Failed", 23),
+    SLUICE_ANSWER(431, "Request Header Fields Too Large", 36),
+    SLUICE_ANSWER(501, "Not Implemented", 20),
+    SLUICE_ANSWER(502, "Bad Gateway", 16),
+    SLUICE_ANSWER(503, "Service Unavailable", 24),
+    SLUICE_ANSWER(504, "Gateway Timeout", 20),
+    SLUICE_ANSWER(505, "HTTP Version Not Supported", 31),
 };
 // clang-format on
 #undef SLUICE_ANSWER

@@ -26,7 +26,7 @@ Exchanges::Exchanges(io::Engine& engine, TimerWheel& wheel, uint32_t timers_firs
 void Exchanges::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   const shm::SnapshotListener& entry = snapshot_.listener(listener);
   const uint32_t index =
-      entry.incarnation == incarnation && !draining_ ? downstreams_.take() : kNone;
+      entry.incarnation == incarnation ? downstreams_.take() : kNone;
   if (index == kNone) {
     shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
     return engine_.close_now(client_fd);
@@ -103,6 +103,8 @@ void Exchanges::received_down(uint32_t index, const io::Completion& completion) 
   } else if (!exchanges_[d.exchange].request.done) {
     const uint32_t timeout_ms = exchanges_[d.exchange].request_body_timeout_ms;
     if (pump_request(d.exchange)) set_deadline(index, timeout_ms);
+  } else if (exchanges_[d.exchange].step == Exchange::Step::upgrading && !d.receiving) {
+    return continue_upgrade(d.exchange);
   }
   if (downstreams_.is_current(index, generation)) arm_down(index);
 }
@@ -254,6 +256,7 @@ bool Exchanges::peer_moves(Exchange& x, int fd) {
 }
 
 void Exchanges::begin_drain() {
+  if (draining_) return;
   draining_ = true;
   for (uint32_t index = 0; index < downstreams_.touched(); index++) {
     if (!downstreams_.is_live(index)) continue;

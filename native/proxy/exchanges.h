@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "http/parse.h"
+#include "http/rewrite.h"
 #include "io/engine.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"

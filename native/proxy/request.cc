@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "http/rewrite.h"
 #include "proxy/exchanges.h"
 
 namespace sluice::proxy {
@@ -83,8 +82,8 @@ void Exchanges::begin_exchange(uint32_t index, const uint8_t* data) {
   const uint32_t route = is_listener_current(d)
                              ? router_.match(snapshot_, d.listener, data + authority.offset,
                                              authority.bytes, data + path.offset, path.bytes)
-                             : kNoRoute;
-  if (route == kNoRoute) {
+                             : Router::kNoRoute;
+  if (route == Router::kNoRoute) {
     consume_head(d.head, d.in, request_.bytes);
     return answer(x_index, 404);
   }

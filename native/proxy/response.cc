@@ -1,7 +1,6 @@
 // A response on its way to the client: its head rewritten, its body moved along, its end.
 #include <algorithm>
 
-#include "http/rewrite.h"
 #include "proxy/exchanges.h"
 #include "proxy/head_reader.h"
 
@@ -50,6 +49,8 @@ void Exchanges::received_up(uint32_t index, const io::Completion& completion) {
   } else if (x.step == Exchange::Step::responding) {
     set_deadline(x.downstream, x.response_body_timeout_ms);
     pump_response(x_index);
+  } else if (!connection.receiving) {
+    return continue_upgrade(x_index);
   }
   if (connections_.is_current(index, generation) &&
       connections_[index].state != Connection::State::closing) {
@@ -65,6 +66,7 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     if (!connection.in.empty() && client_of(x).sending) return;
     return connection.sending ? void() : upstream_died(x_index);
   }
+  if (x.step == Exchange::Step::upgrading && result == 0) return continue_upgrade(x_index);
   if (x.response.done) {  // only the rest of the request kept it
     x.keep_client = false;
     return release_connection(x_index, false);

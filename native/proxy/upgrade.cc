@@ -1,7 +1,6 @@
 // An exchange whose backend agreed to another protocol becomes a tunnel: only after a real 101 do
 // bytes pass unread. The receives of both sides are ended first, because what they report is named
 // after the HTTP connections.
-#include "http/rewrite.h"
 #include "proxy/exchanges.h"
 
 namespace sluice::proxy {
@@ -31,7 +30,7 @@ void Exchanges::continue_upgrade(uint32_t x_index) {
   if (d.sending || !is_sent(x)) return;
   if (d.receiving || connection.receiving) {
     if (x.receives_ended) return;
-    x.receives_ended = true;
+    x.receives_ended = true;  // told to; both still report
     if (d.receiving) engine_.cancel(d.fd);
     if (connection.receiving) engine_.cancel(connection.fd);
     return;
@@ -40,11 +39,12 @@ void Exchanges::continue_upgrade(uint32_t x_index) {
   const uint32_t d_index = x.downstream;
   const uint32_t c_index = x.connection;
   shm::add<uint64_t>(listener_words(d).http_upgrades_total, 1);
-  Takeover takeover;
+  Takeover takeover{};
   takeover.fds[0] = d.fd;
   takeover.fds[1] = connection.fd;
   takeover.from[0] = d.in;
   takeover.from[1] = connection.in;
+  takeover.ended[1] = connection.ended;
   takeover.listener = d.listener;
   takeover.listener_incarnation = d.listener_incarnation;
   takeover.pool = static_cast<uint16_t>(x.pool);

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x2b4ce945233538d9ull;
+inline constexpr uint64_t kSchemaHash = 0x34be18b1f0d75d3dull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -484,8 +484,6 @@ struct alignas(64) WorkerListener {
   std::atomic<uint64_t> answered400_total;
   // Requests answered 404 by sluice.
   std::atomic<uint64_t> answered404_total;
-  // Requests answered 405 by sluice.
-  std::atomic<uint64_t> answered405_total;
   // Requests answered 408 by sluice.
   std::atomic<uint64_t> answered408_total;
   // Requests answered 413 by sluice.
@@ -496,6 +494,8 @@ struct alignas(64) WorkerListener {
   std::atomic<uint64_t> answered417_total;
   // Requests answered 431 by sluice.
   std::atomic<uint64_t> answered431_total;
+  // Requests answered 501 by sluice.
+  std::atomic<uint64_t> answered501_total;
   // Requests answered 502 by sluice.
   std::atomic<uint64_t> answered502_total;
   // Requests answered 503 by sluice.
@@ -529,12 +529,12 @@ static_assert(offsetof(WorkerListener, requests4xx_total) == 80);
 static_assert(offsetof(WorkerListener, requests5xx_total) == 88);
 static_assert(offsetof(WorkerListener, answered400_total) == 96);
 static_assert(offsetof(WorkerListener, answered404_total) == 104);
-static_assert(offsetof(WorkerListener, answered405_total) == 112);
-static_assert(offsetof(WorkerListener, answered408_total) == 120);
-static_assert(offsetof(WorkerListener, answered413_total) == 128);
-static_assert(offsetof(WorkerListener, answered414_total) == 136);
-static_assert(offsetof(WorkerListener, answered417_total) == 144);
-static_assert(offsetof(WorkerListener, answered431_total) == 152);
+static_assert(offsetof(WorkerListener, answered408_total) == 112);
+static_assert(offsetof(WorkerListener, answered413_total) == 120);
+static_assert(offsetof(WorkerListener, answered414_total) == 128);
+static_assert(offsetof(WorkerListener, answered417_total) == 136);
+static_assert(offsetof(WorkerListener, answered431_total) == 144);
+static_assert(offsetof(WorkerListener, answered501_total) == 152);
 static_assert(offsetof(WorkerListener, answered502_total) == 160);
 static_assert(offsetof(WorkerListener, answered503_total) == 168);
 static_assert(offsetof(WorkerListener, answered504_total) == 176);

@@ -1,6 +1,6 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = '2b4ce945233538d9';
+export const schemaHash = '34be18b1f0d75d3d';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 5578752;
@@ -311,12 +311,12 @@ export const layout = {
       requests5xxTotal: { offset: 88, type: 'a64', count: 1, metric: 'counter', help: "Answers with a status of 5xx." },
       answered400Total: { offset: 96, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 400 by sluice." },
       answered404Total: { offset: 104, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 404 by sluice." },
-      answered405Total: { offset: 112, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 405 by sluice." },
-      answered408Total: { offset: 120, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 408 by sluice." },
-      answered413Total: { offset: 128, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 413 by sluice." },
-      answered414Total: { offset: 136, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 414 by sluice." },
-      answered417Total: { offset: 144, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 417 by sluice." },
-      answered431Total: { offset: 152, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 431 by sluice." },
+      answered408Total: { offset: 112, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 408 by sluice." },
+      answered413Total: { offset: 120, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 413 by sluice." },
+      answered414Total: { offset: 128, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 414 by sluice." },
+      answered417Total: { offset: 136, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 417 by sluice." },
+      answered431Total: { offset: 144, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 431 by sluice." },
+      answered501Total: { offset: 152, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 501 by sluice." },
       answered502Total: { offset: 160, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 502 by sluice." },
       answered503Total: { offset: 168, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 503 by sluice." },
       answered504Total: { offset: 176, type: 'a64', count: 1, metric: 'counter', help: "Requests answered 504 by sluice." },
