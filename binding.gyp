@@ -42,6 +42,7 @@
             'native/proxy/forward.cc',
             'native/proxy/request.cc',
             'native/proxy/response.cc',
+            'native/proxy/response_bulk.cc',
             'native/proxy/route_path.cc',
             'native/proxy/router.cc',
             'native/proxy/tunnels.cc',

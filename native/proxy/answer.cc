@@ -78,7 +78,8 @@ void Exchanges::answer(uint32_t x_index, uint16_t status) {
   blocks_.drop(x.response_head.block);
   x.up.drop(buffers_);
   x.down.drop(buffers_);
-  const bool refused = x.pool == kNone && status != 404;  // where the next request begins is unknown
+  // After a refused head nobody knows where the next request begins.
+  const bool refused = x.pool == kNone && status != 404;
   if (refused || !x.request.done || draining_ || !is_listener_current(d)) x.keep_client = false;
   x.step = Exchange::Step::answering;
   x.status = status;
@@ -88,7 +89,8 @@ void Exchanges::answer(uint32_t x_index, uint16_t status) {
   if (text == answer.closing) x.keep_client = false;
   uint32_t bytes = length_of(text);
   if (x.method == http::Method::head) bytes -= answer.body_bytes;
-  x.response_head = OutgoingHead{reinterpret_cast<const uint8_t*>(text), bytes, 0, HeadBlocks::kNone};
+  const auto* data = reinterpret_cast<const uint8_t*>(text);
+  x.response_head = OutgoingHead{data, bytes, 0, HeadBlocks::kNone};
   set_deadline(x.downstream, x.response_body_timeout_ms);
   send_response(x_index);
 }

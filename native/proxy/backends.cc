@@ -1,5 +1,6 @@
 // An exchange's way to a backend: pick one, reuse a connection or make one, try another, give the
 // connection back.
+#include <algorithm>
 #include <cerrno>
 
 #include "proxy/exchanges.h"
@@ -12,7 +13,9 @@ using upstream::Connection;
 void Exchanges::dispatch(uint32_t x_index) {
   Exchange& x = exchanges_[x_index];
   balance::Tried tried;
-  for (; tried.count < x.tried_count; tried.count++) tried.slots[tried.count] = x.tried[tried.count];
+  for (; tried.count < x.tried_count; tried.count++) {
+    tried.slots[tried.count] = x.tried[tried.count];
+  }
   const bool known = snapshot_.pool(x.pool).incarnation == x.pool_incarnation;
   x.backend = known ? balancer_.pick(x.pool, tried, engine_.now_ns()) : balance::kNoBackend;
   if (x.backend == balance::kNoBackend) {
@@ -98,8 +101,8 @@ void Exchanges::begin_request(uint32_t x_index) {
   arm_up(index);
 }
 
-// RFC 9112 section 9.3.1: a request on a connection that had served others may have met its closing.
-// It is sent again if that does no harm and we still hold all of it.
+// RFC 9112 section 9.3.1: a request on a connection that had served others may have met its
+// closing. It is sent again if that does no harm and we still hold all of it.
 bool Exchanges::may_retry(const Exchange& x) const {
   if (!x.reused || x.retried || x.body_released || x.interim_count > 0) return false;
   if (x.request_head.sent == 0) return true;
@@ -194,6 +197,7 @@ void Exchanges::free_connection_if_quiet(uint32_t index) {
   if (connection.outstanding > 0) return;
   connection.in.drop(buffers_);
   blocks_.drop(connection.block);
+  drop_pipe(connection.pipe);
   if (connection.fd >= 0) engine_.close(connection.fd);  // a tunnel has taken it otherwise
   connections_.free(index);
 }
@@ -204,16 +208,23 @@ void Exchanges::arm_up(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.receiving || connection.ended) return;
   uint32_t held = connection.in.bytes;
+  io::BufferClass cls = io::BufferClass::small;
+  uint64_t credit = limits::kWindowBytes;
   if (connection.exchange != kNone) {
-    const Exchange& x = exchanges_[connection.exchange];
-    if (x.step == Exchange::Step::upgrading) return;
+    Exchange& x = exchanges_[connection.exchange];
+    if (x.step == Exchange::Step::upgrading || begin_splice(connection.exchange)) return;
     held += x.down.bytes;
+    cls = response_class(x);
+    // Ends with the body: what follows is small again.
+    if (x.large) credit = std::min<uint64_t>(x.response.plain_bytes(), limits::kLargeWindowBytes);
+    if (held > (x.large ? limits::kLargeWindowBytes : limits::kWindowBytes) / 2) return;
+  } else if (held > 0) {
+    return;
   }
-  if (held > limits::kWindowBytes / 2) return;
   connection.receiving = true;
   connection.outstanding++;
-  engine_.recv(connection.fd, up_token(index, io::Op::recv), io::BufferClass::small,
-               limits::kWindowBytes - held);
+  engine_.recv(connection.fd, up_token(index, io::Op::recv), cls,
+               static_cast<uint32_t>(credit > held ? credit - held : 1));
 }
 
 void Exchanges::adopt(shm::SnapshotView snapshot) {

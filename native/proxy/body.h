@@ -1,5 +1,5 @@
-// The body of one message on its way: what its framing still allows to come. The source is a queue
-// of received bytes, the sink a queue of bytes to be sent; bytes change queues without being copied.
+// The body of one message on its way: what its framing still allows to come. The source is a
+// queue of received bytes, the sink a queue of bytes to be sent; bytes change queues uncopied.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +26,23 @@ struct Body {
     if (how == http::Framing::chunked) chunked.reset(strip);
   }
 
-  // Bytes that are sure to come yet and need no looking at.
+  // A body without a length that has come so far goes on, it is assumed.
+  static constexpr uint64_t kSurelyBulk = 1024 * 1024;
+
+  // Bytes that come yet and need no looking at.
   uint64_t plain_bytes() const {
     if (done) return 0;
     if (framing == http::Framing::length) return remaining;
     if (framing == http::Framing::chunked) return chunked.wanted();
-    return framing == http::Framing::until_close ? UINT32_MAX : 0;
+    return framing == http::Framing::until_close && moved >= kSurelyBulk ? UINT32_MAX : 0;
+  }
+
+  // So many of those have passed by another way.
+  void pass(uint64_t bytes) {
+    moved += bytes;
+    if (framing != http::Framing::length) return;
+    remaining -= bytes;
+    done = remaining == 0;
   }
 };
 

@@ -4,8 +4,8 @@
 // States:  reading <-> exchanging -> lingering -> closing -> (freed)
 //   reading     waits for a request head, or has a part of one
 //   exchanging  a request is being served; what arrives beyond it waits
-//   lingering   the last response is sent and said to be so; what the client still sends is dropped,
-//               because closing over unread bytes would reset the connection (RFC 9112 section 9.6)
+//   lingering   the last response is sent and said to be so; what the client still sends is
+//               dropped: closing over unread bytes resets the connection (RFC 9112 section 9.6)
 //   closing     everything outstanding was cancelled; freed when nothing is in the kernel any more
 #pragma once
 
@@ -47,6 +47,7 @@ struct Downstream {
   State state = State::reading;
   uint8_t outstanding = 0;  // operations in the kernel
   Peer peer;
+  uint16_t pipe = UINT16_MAX;  // while closing: what an unfinished splice uses
   bool receiving : 1 = false;
   bool sending : 1 = false;
   bool ended : 1 = false;         // end of stream or an error was read

@@ -183,6 +183,7 @@ void Exchanges::free_down_if_quiet(uint32_t index) {
   if (d.outstanding > 0) return;
   d.in.drop(buffers_);
   blocks_.drop(d.head.block);
+  drop_pipe(d.pipe);
   if (d.fd >= 0) engine_.close(d.fd);  // a tunnel has taken it otherwise
   if (d.fd >= 0) shm::add(listener_words(d).connections, UINT32_MAX);
   shm::add(block_.words().connections, UINT32_MAX);
@@ -302,7 +303,9 @@ void Exchanges::complete(const io::Completion& completion, io::Token token) {
     case io::Op::connect:
       return connected(slot, completion.result);
     case io::Op::splice_in:
+      return spliced_in(slot, completion.result);
     case io::Op::splice_out:
+      return spliced_out(slot, completion.result);
     case io::Op::none:
     case io::Op::accept:
     case io::Op::poll:

@@ -3,17 +3,17 @@
 //
 // Steps of an exchange, and what ends each:
 //
-//   step        waits for                          ends with                        time limit
-//   connecting  a backend to accept                -> requesting; next backend;     connectTimeout
-//                                                     -> answering 502, 503, 504
-//   requesting  the response head, while request   -> responding, upgrading; retry  responseHead once
-//               bytes go to the backend               on a fresh connection;        the request is sent,
-//                                                     -> answering 502, 504, 408    body before that
-//   responding  the response's end, while bytes    -> (done), or the connection     body
-//               go to the client                      is cut
-//   upgrading   the 101 to be sent and both        -> a tunnel                      body
+//   step        waits for                        ends with                      time limit
+//   connecting  a backend to accept              -> requesting; next backend;   connectTimeout
+//                                                -> answering 502, 503, 504
+//   requesting  the response head, while request -> responding, upgrading;      body, and once the
+//               bytes go to the backend          retry on a fresh connection;   request is sent
+//                                                -> answering 502, 504, 408     responseHead
+//   responding  the response's end, while bytes  -> (done), or the connection   body
+//               go to the client                 is cut
+//   upgrading   the 101 to be sent and both      -> a tunnel                    body
 //               receives to end
-//   answering   our own answer to be sent          -> (done)                        body
+//   answering   our own answer to be sent        -> (done)                      body
 //
 // Bytes: client -> downstream.in -> request body -> up -> backend -> connection.in -> response body
 // -> down -> client. `up` and `down` follow the heads, which lie in blocks.
@@ -76,6 +76,7 @@ struct Exchange {
   uint16_t status = 0;  // of the response, once it is known
   uint16_t pipe = PipePool::kNone;
   uint32_t pipe_bytes = 0;  // in the pipe, not yet sent
+  uint8_t small_splices = 0;  // in a row: the backend sends in small pieces
   Step step = Step::connecting;
   http::Method method = http::Method::other;
   bool reused : 1 = false;         // on a connection that has served others
@@ -89,7 +90,7 @@ struct Exchange {
   bool receives_ended : 1 = false;  // upgrading: both were told to
   bool cut : 1 = false;             // by us: the client was not given all of it
   bool large : 1 = false;          // the response is received into large buffers
-  bool splicing : 1 = false;
+  bool splice_refused : 1 = false;  // for this response it is not tried (again)
 };
 
 }  // namespace sluice::proxy

@@ -3,6 +3,7 @@
 //   request.cc      a request: route, rewrite, body to the backend
 //   backends.cc     the way to a backend: pick, reuse or connect, retry, give back
 //   response.cc     a response: head, body to the client, end
+//   response_bulk.cc  large bodies: splice, large buffers
 //   answer.cc       our own answers
 //   upgrade.cc      what becomes a tunnel
 //   account.cc      counters
@@ -138,6 +139,19 @@ class Exchanges {
   void abort_exchange(uint32_t x_index);
   void free_exchange(uint32_t x_index);
   bool is_sent(const Exchange& x) const { return x.response_head.left() == 0 && x.down.empty(); }
+
+  // response_bulk.cc
+  bool may_splice(const Exchange& x);
+  bool begin_splice(uint32_t x_index);
+  void splice_more(uint32_t x_index);
+  void splice_out(uint32_t x_index);
+  void spliced_in(uint32_t index, int result);
+  void spliced_out(uint32_t index, int result);
+  void leave_splice(Exchange& x);
+  void part_from_pipe(Exchange& x);
+  void drop_pipe(uint16_t& pipe);
+  io::BufferClass response_class(Exchange& x);
+  void drop_large(Exchange& x);
 
   // answer.cc
   void answer(uint32_t x_index, uint16_t status);

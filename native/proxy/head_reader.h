@@ -7,9 +7,9 @@
 
 namespace sluice::proxy {
 
-// Runs `parse(bytes, count, scanned)` over what there is of a head. In the usual case all of it lies
-// in one buffer and is parsed in place; otherwise it is gathered in a block. `data` is where the
-// parsed head's spans count from, until `consume_head`.
+// Runs `parse(bytes, count, scanned)` over what there is of a head. In the usual case all of it
+// lies in one buffer and is parsed in place; otherwise it is gathered in a block. `data` is where
+// the parsed head's spans count from, until `consume_head`.
 template <typename Parse>
 http::Parsed Exchanges::read_head(HeadReader& reader, io::BufferQueue& in, const uint8_t** data,
                                   Parse&& parse) {

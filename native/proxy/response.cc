@@ -91,7 +91,8 @@ void Exchanges::read_response(uint32_t x_index) {
     http::Refusal why = http::Refusal::none;
     const uint8_t* data = nullptr;
     const http::Parsed parsed = read_head(
-        x.reader, connection.in, &data, [&](const uint8_t* bytes, uint32_t count, uint32_t* scanned) {
+        x.reader, connection.in, &data,
+        [&](const uint8_t* bytes, uint32_t count, uint32_t* scanned) {
           return http::parse_response(bytes, count, scanned, kLimits, x.method, &response_, &why);
         });
     if (parsed == http::Parsed::incomplete) {
@@ -158,7 +159,8 @@ void Exchanges::begin_response(uint32_t x_index, const uint8_t* data) {
   if (x.response.framing == http::Framing::length && body_bytes <= connection.in.bytes &&
       body_bytes <= limits::kInlineBodyBytes) {
     const uint32_t count = static_cast<uint32_t>(body_bytes);
-    connection.in.peek(buffers_, blocks_.data(x.response_head.block) + x.response_head.bytes, count);
+    uint8_t* out = blocks_.data(x.response_head.block) + x.response_head.bytes;
+    connection.in.peek(buffers_, out, count);
     connection.in.consume(buffers_, count);
     x.response_head.bytes += count;
     x.response.remaining = 0;
@@ -188,6 +190,7 @@ void Exchanges::pump_response(uint32_t x_index) {
 // The backend has said all. Once the request is all said too, the connection is free.
 void Exchanges::response_received(uint32_t x_index) {
   Exchange& x = exchanges_[x_index];
+  drop_large(x);
   if (x.connection != kNone) {
     const bool reusable = x.keep_upstream && x.response.framing != http::Framing::until_close;
     if (!x.request_sent && !is_sent(x)) return;  // it may still want the rest of the request
@@ -249,8 +252,7 @@ void Exchanges::sent_down(uint32_t index, int result) {
     case Exchange::Step::answering:
       return finish_exchange(x_index);
     case Exchange::Step::responding:
-      if (x.response.done) return response_received(x_index);
-      return arm_up(x.connection);
+      return x.response.done ? response_received(x_index) : arm_up(x.connection);
   }
 }
 
@@ -291,6 +293,8 @@ void Exchanges::abort_exchange(uint32_t x_index) {
 void Exchanges::free_exchange(uint32_t x_index) {
   Exchange& x = exchanges_[x_index];
   count_ended(x);
+  part_from_pipe(x);
+  drop_large(x);
   release_connection(x_index, false);
   blocks_.drop(x.request_head.block);
   blocks_.drop(x.response_head.block);

@@ -80,6 +80,16 @@ class Tunnels {
   uint64_t stale_completions() const { return stale_completions_; }
   const PipePool& pipes() const { return pipes_; }
 
+  // What all large transfers of the worker share.
+  PipePool& pipes() { return pipes_; }
+  bool splices() const { return options_.splice; }
+  bool take_large() {
+    if (large_directions_ == limits::kLargeDirectionsMax) return false;
+    large_directions_++;
+    return true;
+  }
+  void give_large() { large_directions_--; }
+
  private:
   using Side = io::Side;
   static constexpr Side kDownstream = Side::downstream;

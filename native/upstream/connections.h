@@ -30,6 +30,7 @@ struct Connection {
   // Received, not yet looked at; while closing, what an unfinished send reads.
   io::BufferQueue in;
   uint32_t block = UINT32_MAX;  // while closing: the head block such a send reads
+  uint16_t pipe = UINT16_MAX;   // while closing: the pipe an unfinished splice uses
   uint64_t started_ns = 0;
   uint64_t idle_until_ms = 0;
   uint32_t requests = 0;

@@ -1,5 +1,5 @@
-// One core's data plane: engine, buffers, slabs, timers, listeners, tunnels and exchanges, and the loop that
-// drives them. Everything here belongs to one thread. A turn:
+// One core's data plane: engine, buffers, slabs, timers, listeners, tunnels and exchanges, and the
+// loop that drives them. Everything here belongs to one thread. A turn:
 //   wait for completions -> handle each by its kind -> timers -> adopt what was published -> report
 #pragma once
 
