@@ -25,6 +25,7 @@
             'native/io/uring_ring.cc',
             'native/napi/addon.cc',
             'native/proxy/bulk.cc',
+            'native/proxy/counts.cc',
             'native/proxy/forward.cc',
             'native/proxy/tunnels.cc',
             'native/shm/region.cc',

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x5f187ce3f98f4d8cull;
+inline constexpr uint64_t kSchemaHash = 0xffe1a199c0aed4dcull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -299,6 +299,8 @@ struct alignas(128) Worker {
   std::atomic<uint64_t> accept_errors_other;
   // Connections closed because maxConnections was reached.
   std::atomic<uint64_t> rejected_connections_max;
+  // Connections handed over after their listener had ended.
+  std::atomic<uint64_t> rejected_listener_gone;
   // Queued connections that the kernel reset when a listener closed.
   std::atomic<uint64_t> reset_at_stop_total;
   // Completions of a slot’s earlier generation, dropped.
@@ -352,20 +354,21 @@ static_assert(offsetof(Worker, accept_errors_descriptors) == 632);
 static_assert(offsetof(Worker, accept_errors_memory) == 640);
 static_assert(offsetof(Worker, accept_errors_other) == 648);
 static_assert(offsetof(Worker, rejected_connections_max) == 656);
-static_assert(offsetof(Worker, reset_at_stop_total) == 664);
-static_assert(offsetof(Worker, stale_completions_total) == 672);
-static_assert(offsetof(Worker, turns_total) == 680);
-static_assert(offsetof(Worker, pipes_refused_total) == 688);
-static_assert(offsetof(Worker, stalls_cut_total) == 696);
-static_assert(offsetof(Worker, engine_waits) == 704);
-static_assert(offsetof(Worker, engine_completions) == 712);
-static_assert(offsetof(Worker, engine_buffers_exhausted) == 720);
-static_assert(offsetof(Worker, engine_cq_overflows) == 728);
-static_assert(offsetof(Worker, engine_sq_full) == 736);
-static_assert(offsetof(Worker, engine_rearmed) == 744);
-static_assert(offsetof(Worker, engine_no_memory) == 752);
-static_assert(offsetof(Worker, engine_mail_full) == 760);
-static_assert(offsetof(Worker, engine_spliced_bytes) == 768);
+static_assert(offsetof(Worker, rejected_listener_gone) == 664);
+static_assert(offsetof(Worker, reset_at_stop_total) == 672);
+static_assert(offsetof(Worker, stale_completions_total) == 680);
+static_assert(offsetof(Worker, turns_total) == 688);
+static_assert(offsetof(Worker, pipes_refused_total) == 696);
+static_assert(offsetof(Worker, stalls_cut_total) == 704);
+static_assert(offsetof(Worker, engine_waits) == 712);
+static_assert(offsetof(Worker, engine_completions) == 720);
+static_assert(offsetof(Worker, engine_buffers_exhausted) == 728);
+static_assert(offsetof(Worker, engine_cq_overflows) == 736);
+static_assert(offsetof(Worker, engine_sq_full) == 744);
+static_assert(offsetof(Worker, engine_rearmed) == 752);
+static_assert(offsetof(Worker, engine_no_memory) == 760);
+static_assert(offsetof(Worker, engine_mail_full) == 768);
+static_assert(offsetof(Worker, engine_spliced_bytes) == 776);
 
 // Writer: worker. One worker’s counters of a listener slot; valid for the named incarnation.
 struct alignas(64) WorkerListener {
@@ -380,14 +383,32 @@ struct alignas(64) WorkerListener {
   std::atomic<uint64_t> received_bytes_total;
   // Bytes sent to clients.
   std::atomic<uint64_t> sent_bytes_total;
+  // Connections closed because no backend could take them.
+  std::atomic<uint64_t> no_backend_total;
+  // Connections reset by the client.
+  std::atomic<uint64_t> client_reset_total;
+  // Connections reset by the backend.
+  std::atomic<uint64_t> backend_reset_total;
+  // Connections closed because nothing moved.
+  std::atomic<uint64_t> idle_timeout_total;
+  // Connections cut because a peer took nothing of what was left.
+  std::atomic<uint64_t> stalled_total;
+  // Connections ended by a drain’s timeout or a removal.
+  std::atomic<uint64_t> cut_total;
 };
-static_assert(sizeof(WorkerListener) == 64 && alignof(WorkerListener) == 64);
+static_assert(sizeof(WorkerListener) == 128 && alignof(WorkerListener) == 64);
 static_assert(offsetof(WorkerListener, incarnation) == 0);
 static_assert(offsetof(WorkerListener, connections) == 4);
 static_assert(offsetof(WorkerListener, connections_total) == 8);
 static_assert(offsetof(WorkerListener, rejected_total) == 16);
 static_assert(offsetof(WorkerListener, received_bytes_total) == 24);
 static_assert(offsetof(WorkerListener, sent_bytes_total) == 32);
+static_assert(offsetof(WorkerListener, no_backend_total) == 40);
+static_assert(offsetof(WorkerListener, client_reset_total) == 48);
+static_assert(offsetof(WorkerListener, backend_reset_total) == 56);
+static_assert(offsetof(WorkerListener, idle_timeout_total) == 64);
+static_assert(offsetof(WorkerListener, stalled_total) == 72);
+static_assert(offsetof(WorkerListener, cut_total) == 80);
 
 // Writer: worker. One worker’s counters of a pool slot; valid for the named incarnation.
 struct alignas(64) WorkerPool {
@@ -414,6 +435,8 @@ struct alignas(64) WorkerPool {
   std::atomic<uint64_t> backend_reset_total;
   // Connections closed because nothing moved.
   std::atomic<uint64_t> idle_timeout_total;
+  // Connections cut because a peer took nothing of what was left.
+  std::atomic<uint64_t> stalled_total;
   // Connections ended by a drain’s timeout or a removal.
   std::atomic<uint64_t> cut_total;
   // Bytes sent to backends.
@@ -446,15 +469,16 @@ static_assert(offsetof(WorkerPool, no_backend_total) == 56);
 static_assert(offsetof(WorkerPool, client_reset_total) == 64);
 static_assert(offsetof(WorkerPool, backend_reset_total) == 72);
 static_assert(offsetof(WorkerPool, idle_timeout_total) == 80);
-static_assert(offsetof(WorkerPool, cut_total) == 88);
-static_assert(offsetof(WorkerPool, to_backend_bytes_total) == 96);
-static_assert(offsetof(WorkerPool, from_backend_bytes_total) == 104);
-static_assert(offsetof(WorkerPool, connect_time) == 112);
-static_assert(offsetof(WorkerPool, connect_time_sum) == 4336);
-static_assert(offsetof(WorkerPool, first_byte_time) == 4344);
-static_assert(offsetof(WorkerPool, first_byte_time_sum) == 8568);
-static_assert(offsetof(WorkerPool, duration) == 8576);
-static_assert(offsetof(WorkerPool, duration_sum) == 12800);
+static_assert(offsetof(WorkerPool, stalled_total) == 88);
+static_assert(offsetof(WorkerPool, cut_total) == 96);
+static_assert(offsetof(WorkerPool, to_backend_bytes_total) == 104);
+static_assert(offsetof(WorkerPool, from_backend_bytes_total) == 112);
+static_assert(offsetof(WorkerPool, connect_time) == 120);
+static_assert(offsetof(WorkerPool, connect_time_sum) == 4344);
+static_assert(offsetof(WorkerPool, first_byte_time) == 4352);
+static_assert(offsetof(WorkerPool, first_byte_time_sum) == 8576);
+static_assert(offsetof(WorkerPool, duration) == 8584);
+static_assert(offsetof(WorkerPool, duration_sum) == 12808);
 
 // Writer: worker. Connections now on a backend, by slot: dense, so that strategies sum workers cheaply.
 struct alignas(4) WorkerInFlight {
@@ -469,26 +493,38 @@ struct alignas(64) WorkerBackend {
   std::atomic<uint32_t> failure_streak;
   // Connections given to this backend.
   std::atomic<uint64_t> connections_total;
-  // Connects that failed.
-  std::atomic<uint64_t> connect_failures_total;
-  // Connections this backend reset.
-  std::atomic<uint64_t> reset_total;
   // Sum of connect times.
   std::atomic<uint64_t> connect_time_sum;
   // Bytes sent to this backend.
   std::atomic<uint64_t> sent_bytes_total;
   // Bytes received from this backend.
   std::atomic<uint64_t> received_bytes_total;
+  // Connects refused by this backend.
+  std::atomic<uint64_t> connect_refused_total;
+  // Connects that took too long.
+  std::atomic<uint64_t> connect_timeout_total;
+  // Connects that found no way to this backend.
+  std::atomic<uint64_t> connect_unreachable_total;
+  // Connects that failed otherwise.
+  std::atomic<uint64_t> connect_other_total;
+  // Connections this backend reset.
+  std::atomic<uint64_t> backend_reset_total;
+  // Connections ended by a drain’s timeout or a removal.
+  std::atomic<uint64_t> cut_total;
 };
-static_assert(sizeof(WorkerBackend) == 64 && alignof(WorkerBackend) == 64);
+static_assert(sizeof(WorkerBackend) == 128 && alignof(WorkerBackend) == 64);
 static_assert(offsetof(WorkerBackend, incarnation) == 0);
 static_assert(offsetof(WorkerBackend, failure_streak) == 4);
 static_assert(offsetof(WorkerBackend, connections_total) == 8);
-static_assert(offsetof(WorkerBackend, connect_failures_total) == 16);
-static_assert(offsetof(WorkerBackend, reset_total) == 24);
-static_assert(offsetof(WorkerBackend, connect_time_sum) == 32);
-static_assert(offsetof(WorkerBackend, sent_bytes_total) == 40);
-static_assert(offsetof(WorkerBackend, received_bytes_total) == 48);
+static_assert(offsetof(WorkerBackend, connect_time_sum) == 16);
+static_assert(offsetof(WorkerBackend, sent_bytes_total) == 24);
+static_assert(offsetof(WorkerBackend, received_bytes_total) == 32);
+static_assert(offsetof(WorkerBackend, connect_refused_total) == 40);
+static_assert(offsetof(WorkerBackend, connect_timeout_total) == 48);
+static_assert(offsetof(WorkerBackend, connect_unreachable_total) == 56);
+static_assert(offsetof(WorkerBackend, connect_other_total) == 64);
+static_assert(offsetof(WorkerBackend, backend_reset_total) == 72);
+static_assert(offsetof(WorkerBackend, cut_total) == 80);
 
 // Offsets within the region.
 inline constexpr uint64_t kHeaderOffset = 0;
@@ -498,7 +534,7 @@ inline constexpr uint64_t kPoolLiveOffset = 266240;
 inline constexpr uint64_t kSnapshotBase = 270336;
 inline constexpr uint64_t kSnapshotStride = 3149824;
 inline constexpr uint64_t kWorkerBase = 25468928;
-inline constexpr uint64_t kWorkerStride = 14307328;
+inline constexpr uint64_t kWorkerStride = 15372288;
 // Offsets within a snapshot slot.
 inline constexpr uint64_t kSnapshotOffset = 0;
 inline constexpr uint64_t kSnapshotListenerOffset = 4096;
@@ -512,9 +548,9 @@ inline constexpr uint64_t kSnapshotArenaOffset = 1052672;
 // Offsets within a worker's area.
 inline constexpr uint64_t kWorkerOffset = 0;
 inline constexpr uint64_t kWorkerListenerOffset = 4096;
-inline constexpr uint64_t kWorkerPoolOffset = 20480;
-inline constexpr uint64_t kWorkerInFlightOffset = 13193216;
-inline constexpr uint64_t kWorkerBackendOffset = 13258752;
+inline constexpr uint64_t kWorkerPoolOffset = 36864;
+inline constexpr uint64_t kWorkerInFlightOffset = 13209600;
+inline constexpr uint64_t kWorkerBackendOffset = 13275136;
 
 constexpr uint64_t region_bytes(uint32_t workers) {
   return kWorkerBase + kWorkerStride * workers;

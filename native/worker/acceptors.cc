@@ -195,7 +195,7 @@ void Acceptors::receive(uint64_t value) {
   const uint32_t incarnation = static_cast<uint32_t>(value >> 48);
   shm::add<uint64_t>(block_.words().received_total, 1);
   if (snapshot_.is_none() || (snapshot_.listener(listener).incarnation & 0xffff) != incarnation) {
-    shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
+    shm::add<uint64_t>(block_.words().rejected_listener_gone, 1);
     engine_.close_now(fd);
     return;
   }

@@ -44,8 +44,28 @@ const reason = (name: string, help: string, value: string): Exception => ({
 });
 const acceptError = (value: string): Exception =>
   reason('accept_errors_total', 'Accepts that failed.', value);
-const poolError = (value: string): Exception =>
+const rejection = (value: string): Exception =>
+  reason('connections_rejected_total', 'Connections closed before they were balanced.', value);
+const failure = (value: string): Exception =>
   reason('errors_total', 'Connects that failed and connections that ended early.', value);
+const earlyEnd = (value: string): Exception =>
+  reason('errors_total', 'Connections that ended early.', value);
+
+// Reasons have one name wherever they are counted, so that sums over families can be compared.
+const connectFailures = {
+  connectRefusedTotal: failure('connect_refused'),
+  connectTimeoutTotal: failure('connect_timeout'),
+  connectUnreachableTotal: failure('connect_unreachable'),
+  connectOtherTotal: failure('connect_other'),
+};
+const earlyEnds = (counted: (value: string) => Exception): Record<string, Exception> => ({
+  noBackendTotal: counted('no_backend'),
+  clientResetTotal: counted('client_reset'),
+  backendResetTotal: counted('backend_reset'),
+  idleTimeoutTotal: counted('idle_timeout'),
+  stalledTotal: counted('stalled'),
+  cutTotal: counted('cut'),
+});
 
 const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exception>>>> = {
   worker: {
@@ -66,25 +86,20 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
     acceptErrorsDescriptors: acceptError('descriptors'),
     acceptErrorsMemory: acceptError('memory'),
     acceptErrorsOther: acceptError('other'),
-    rejectedConnectionsMax: { name: 'connections_rejected_total' },
+    rejectedConnectionsMax: rejection('connections_max'),
+    rejectedListenerGone: rejection('listener_gone'),
     resetAtStopTotal: { name: 'connections_reset_at_stop_total' },
     stallsCutTotal: { name: 'stalls_cut_total' },
   },
   workerListener: {
     connections: { name: 'connections_active' },
     rejectedTotal: { name: 'connections_rejected_total' },
+    ...earlyEnds(earlyEnd),
   },
   workerPool: {
     connections: { name: 'connections_active' },
-    connectRefusedTotal: poolError('connect_refused'),
-    connectTimeoutTotal: poolError('connect_timeout'),
-    connectUnreachableTotal: poolError('connect_unreachable'),
-    connectOtherTotal: poolError('connect_other'),
-    noBackendTotal: poolError('no_backend'),
-    clientResetTotal: poolError('client_reset'),
-    backendResetTotal: poolError('backend_reset'),
-    idleTimeoutTotal: poolError('idle_timeout'),
-    cutTotal: poolError('cut'),
+    ...connectFailures,
+    ...earlyEnds(failure),
     toBackendBytesTotal: { name: 'sent_bytes_total' },
     fromBackendBytesTotal: { name: 'received_bytes_total' },
     connectTime: { name: 'connect_duration_seconds' },
@@ -93,7 +108,9 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
   },
   workerBackend: {
     connectTimeSum: { name: 'connect_seconds_total' },
-    resetTotal: { name: 'resets_total' },
+    ...connectFailures,
+    backendResetTotal: failure('backend_reset'),
+    cutTotal: failure('cut'),
   },
 };
 

@@ -96,8 +96,8 @@ forEachEngine((engine) => {
       metricsOf(lb).one('sluice_pool_errors_total', { pool: 'gone', reason });
     await until('the refusal is counted', () => gone('connect_refused') === 1);
     await until('the end is counted', () => gone('no_backend') === 1);
-    const failures = { pool: 'gone', backend: dead };
-    expect(metricsOf(lb).one('sluice_backend_connect_failures_total', failures)).toBe(1);
+    const failures = { pool: 'gone', backend: dead, reason: 'connect_refused' };
+    expect(metricsOf(lb).one('sluice_backend_errors_total', failures)).toBe(1);
 
     const first = await openClient(scene, lb.address('few') as Target);
     first.write('x');
