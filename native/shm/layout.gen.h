@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0xffe1a199c0aed4dcull;
+inline constexpr uint64_t kSchemaHash = 0x9cee6bdb1679b8d9ull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -212,7 +212,6 @@ struct alignas(64) SnapshotPool {
   uint32_t strategy;
   uint32_t member_first;
   uint32_t member_count;
-  uint32_t members_version;
   uint32_t connect_timeout_ms;
   uint32_t connect_retries;
 };
@@ -221,9 +220,8 @@ static_assert(offsetof(SnapshotPool, incarnation) == 0);
 static_assert(offsetof(SnapshotPool, strategy) == 4);
 static_assert(offsetof(SnapshotPool, member_first) == 8);
 static_assert(offsetof(SnapshotPool, member_count) == 12);
-static_assert(offsetof(SnapshotPool, members_version) == 16);
-static_assert(offsetof(SnapshotPool, connect_timeout_ms) == 20);
-static_assert(offsetof(SnapshotPool, connect_retries) == 24);
+static_assert(offsetof(SnapshotPool, connect_timeout_ms) == 16);
+static_assert(offsetof(SnapshotPool, connect_retries) == 20);
 
 // Writer: control. Backend slots of all pools, each pool a contiguous range.
 struct alignas(4) SnapshotMember {

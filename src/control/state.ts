@@ -35,7 +35,6 @@ export class State {
     backends: new Slots(limits.backendsMax),
   };
   #listenersVersion = 1;
-  #membersVersion = 0;
   // Slots of what left the plan, until the publication that says so has its sequence.
   readonly #left: { readonly from: Slots; readonly slot: number }[] = [];
 
@@ -159,7 +158,6 @@ export class State {
       settings,
       members: [],
       byKey: new Map(),
-      membersVersion: ++this.#membersVersion,
       retiring: false,
     });
   }
@@ -173,12 +171,10 @@ export class State {
       record.retirement = retirement();
       out.retired.push(record);
     }
-    let joined = false;
     for (const backend of added) {
       const known = pool.byKey.get(backend.key);
       if (known === undefined) {
         out.fresh.push(this.#addBackend(pool, backend));
-        joined = true;
       } else {
         out.revived.push(known);
         if (known.weight !== backend.weight) out.reweighted.push(known);
@@ -191,7 +187,6 @@ export class State {
       record.weight = weight;
       out.reweighted.push(record);
     }
-    if (joined) pool.membersVersion = ++this.#membersVersion;
   }
 
   #addBackend(pool: PoolRecord, backend: Backend): BackendRecord {
@@ -215,7 +210,6 @@ export class State {
     const gone = new Set(records);
     for (const pool of new Set(records.map((record) => record.pool))) {
       pool.members = pool.members.filter((record) => !gone.has(record));
-      pool.membersVersion = ++this.#membersVersion;
       this.#dropPoolIfEmpty(pool);
     }
     for (const { pool, backend, slot } of records) {
@@ -258,7 +252,6 @@ export class State {
         strategy: pool.settings.strategy,
         connectTimeoutMs: pool.settings.connectTimeoutMs,
         connectRetries: pool.settings.connectRetries,
-        membersVersion: pool.membersVersion,
         members: pool.members,
       })),
     };

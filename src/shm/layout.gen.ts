@@ -1,6 +1,6 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = 'ffe1a199c0aed4dc';
+export const schemaHash = '9cee6bdb1679b8d9';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 3149824;
@@ -139,9 +139,8 @@ export const layout = {
       strategy: { offset: 4, type: 'u32', count: 1 },
       memberFirst: { offset: 8, type: 'u32', count: 1 },
       memberCount: { offset: 12, type: 'u32', count: 1 },
-      membersVersion: { offset: 16, type: 'u32', count: 1 },
-      connectTimeoutMs: { offset: 20, type: 'u32', count: 1, unit: 'milliseconds' },
-      connectRetries: { offset: 24, type: 'u32', count: 1 },
+      connectTimeoutMs: { offset: 16, type: 'u32', count: 1, unit: 'milliseconds' },
+      connectRetries: { offset: 20, type: 'u32', count: 1 },
     },
   },
   snapshotMember: {

@@ -25,7 +25,6 @@ export interface PlanPool {
   readonly strategy: StrategyName;
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
-  readonly membersVersion: number;
   readonly members: readonly PlanBackend[];
 }
 export interface PlanBackend {
@@ -256,7 +255,6 @@ export class Publisher {
       out[base + pool.at.strategy] = Strategy[entry.strategy];
       out[base + pool.at.memberFirst] = members;
       out[base + pool.at.memberCount] = entry.members.length;
-      out[base + pool.at.membersVersion] = entry.membersVersion;
       out[base + pool.at.connectTimeoutMs] = entry.connectTimeoutMs;
       out[base + pool.at.connectRetries] = entry.connectRetries;
       if (entry.slot >= reach.pools) reach.pools = entry.slot + 1;

@@ -208,8 +208,6 @@ export const blocks = {
       strategy: u32,
       memberFirst: u32,
       memberCount: u32,
-      // Changes when the member list does. Workers rebuild once a generation and do not read it.
-      membersVersion: u32,
       connectTimeoutMs: { type: 'u32', unit: 'milliseconds' },
       // How many further backends are tried after a failed connect.
       connectRetries: u32,

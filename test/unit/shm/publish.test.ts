@@ -20,7 +20,6 @@ const pool = (slot: number, members: Plan['pools'][number]['members']) => ({
   strategy: 'p2c' as const,
   connectTimeoutMs: 5000,
   connectRetries: 2,
-  membersVersion: 7,
   members,
 });
 const listener = (slot: number, routes: Plan['listeners'][number]['routes']) => ({
