@@ -80,6 +80,7 @@ void Acceptors::add(const Acceptor& wanted) {
 
 void Acceptors::arm(uint32_t index) {
   Acceptor& acceptor = slab_[index];
+  acceptor.started = true;
   acceptor.armed = true;
   engine_.accept(acceptor.fd,
                  io::Token{io::Op::accept, io::Side::downstream, slab_.generation(index), index});
@@ -137,7 +138,8 @@ void Acceptors::close(uint32_t index) {
   }
   if (fd < 0 && fd != -EAGAIN) count_error(fd);
   shm::add<uint64_t>(block_.words().reset_at_stop_total, engine_.pending_accepts(acceptor.fd));
-  engine_.close(acceptor.fd);
+  // At once in either case: who waits for the acknowledgement wants the address free.
+  acceptor.started ? engine_.close(acceptor.fd) : engine_.close_now(acceptor.fd);
   slab_.free(index);
   ending_--;
 }

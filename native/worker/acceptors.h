@@ -55,6 +55,7 @@ class Acceptors {
     int fd = -1;
     uint32_t listener = 0;
     uint32_t incarnation = 0;
+    bool started = false;  // the engine has seen its descriptor
     bool armed = false;
     bool resting = false;
     bool ending = false;
