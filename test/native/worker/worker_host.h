@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 
+#include <csignal>
 #include <utility>
 
 #include "fleet_host.h"
@@ -53,6 +54,7 @@ class WorkerHost final : public worker::Mailboxes {
   };
 
   explicit WorkerHost(const Options& options) : seats_(options.workers) {
+    ::signal(SIGPIPE, SIG_IGN);  // a fleet's threads block it; a splice has no flag for it
     REQUIRE(region.create(options.workers) == 0);
     live = std::make_unique<LiveWords>(region);
     config.pools.push_back({});
