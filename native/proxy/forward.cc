@@ -31,9 +31,13 @@ void Tunnels::arm(uint32_t index, Side side) {
 }
 
 // Small pieces are copied into what is left of the last buffer: a stalled peer must not be able to
-// take a whole buffer for every few bytes.
+// take a whole buffer for every few bytes. Large buffers are so few that behind the first one every
+// piece is copied that fits: a peer that takes what comes has no second one waiting.
 bool Tunnels::merge(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
-  if (direction.head == io::BufferRef::kNone || bytes > limits::kMergeBytesMax) return false;
+  if (direction.head == io::BufferRef::kNone) return false;
+  const bool waiting = direction.head != direction.tail;
+  const bool scarce = buffer.cls() == io::BufferClass::large && waiting;
+  if (bytes > limits::kMergeBytesMax && !scarce) return false;
   const io::BufferRef last = io::BufferRef::from_bits(direction.tail);
   io::BufferPool::Meta& meta = buffers_.meta(last);
   const uint32_t end = meta.offset + meta.length;
