@@ -21,7 +21,7 @@ import {
   startRun,
   writeConfig,
 } from '../fixtures/programs.ts';
-import { forEachEngine, pause, root, until, useScene } from '../fixtures/scene.ts';
+import { forEachEngine, root, until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
 beforeAll(() => buildOnce());
@@ -256,21 +256,3 @@ const body = (url: string): Promise<string> =>
       response.on('end', () => resolve(text));
     }).on('error', reject);
   });
-
-forEachEngine((engine) => {
-  describe('an error that nobody caught', () => {
-    it('is logged, and serving goes on', async () => {
-      const origin = await startOrigin(scene, { name: 'a', serve: nameOnly });
-      const preload = join(scene.folder(), 'throw.cjs');
-      writeFileSync(preload, "process.on('SIGUSR2', () => { throw new Error('on purpose'); });\n");
-      const served = await runSluice(scene, simpleConfig(engine, [origin.address]), {
-        spawn: { env: { ...process.env, NODE_OPTIONS: `--require ${preload}` } },
-      });
-      served.program.child.kill('SIGUSR2');
-      const record = await served.program.record('uncaught exception');
-      expect(record).toMatchObject({ level: 'error', error: { message: 'on purpose' } });
-      await pause(50);
-      expect((await exchange(served.address())).toString()).toBe('a');
-    });
-  });
-});
