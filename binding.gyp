@@ -38,6 +38,7 @@
             'native/proxy/backends.cc',
             'native/proxy/body.cc',
             'native/proxy/bulk.cc',
+            'native/proxy/counts.cc',
             'native/proxy/downstreams.cc',
             'native/proxy/forward.cc',
             'native/proxy/request.cc',

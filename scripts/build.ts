@@ -63,8 +63,13 @@ async function buildAddon(): Promise<void> {
     nodeGyp(['build', '--loglevel=warn', `--jobs=${availableParallelism()}`], prefix);
   });
   const commands = fingerprint(
-    ['binding.gyp', 'test/native/Makefile'],
-    [prefix, ...listFiles('native', ['.cc']), ...listFiles('test', ['.cc'])],
+    [
+      'binding.gyp',
+      'test/native/Makefile',
+      'bench/load/Makefile',
+      'scripts/lib/compile-commands.ts',
+    ],
+    [prefix, ...['native', 'test', 'bench'].flatMap((folder) => listFiles(folder, ['.cc']))],
   );
   await step('clangd', commands, ['compile_commands.json'], () => writeCompileCommands(prefix));
 }

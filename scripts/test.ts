@@ -6,7 +6,15 @@ import { parseArgs } from 'node:util';
 import { nativeTests, simulatorTests } from './lib/native-tests.ts';
 import { installPackages } from './lib/packages.ts';
 import { inRoot } from './lib/project.ts';
-import { type Counts, closingLine, countChecks, countVitest, one, sum } from './lib/results.ts';
+import {
+  type Counts,
+  closingLine,
+  countChecks,
+  countVitest,
+  one,
+  sum,
+  withinTime,
+} from './lib/results.ts';
 import { Failure, main, run, seconds, tool } from './lib/run.ts';
 import { runShown } from './lib/run-shown.ts';
 
@@ -34,11 +42,15 @@ async function vitest(): Promise<Counts> {
   return existsSync(report) ? countVitest(readFileSync(report, 'utf8'), status) : one(false);
 }
 
-// The benchmark in its small mode: it must run and carry every request, its numbers say nothing.
+// The benchmark in its small mode: it must run, carry every request, and be short enough to be run
+// often; its numbers say nothing.
 async function bench(): Promise<Counts> {
   const args = ['bench/compare.ts', '--small'];
+  const start = performance.now();
   const { status } = await runShown(tool('tsx'), args, { timeoutMs: 300_000 });
-  return one(status === 0);
+  const { line, counts } = withinTime('bench small', performance.now() - start, 60_000);
+  console.log(line);
+  return sum([one(status === 0), counts]);
 }
 
 function steps(): Step[] {

@@ -24,7 +24,8 @@ const table = {
     status: 501,
     text:
       'no binary of the data plane for {platform} ({libc}) was found: reinstall sluice with its ' +
-      'prebuilt binaries, or build it with `npm run compile` (g++ 12 or later and make are needed)',
+      'prebuilt binaries, or build it with `npm run compile` (needs g++ 12 or later, make, ' +
+      'python3 and the headers of node)',
   },
   ERR_SLUICE_ADDON_LAYOUT: {
     status: 501,

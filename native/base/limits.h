@@ -19,9 +19,13 @@ inline constexpr uint32_t kLargeBuffers = 64;
 // Bytes one direction of a connection may hold received but not yet sent.
 inline constexpr uint32_t kWindowBytes = 64 * 1024;
 inline constexpr uint32_t kLargeWindowBytes = 512 * 1024;
-// Directions that may receive into large buffers at one time. Each holds its window, one buffer of
-// overshoot and one being filled, so that none of them ever waits for another's.
-inline constexpr uint32_t kLargeDirectionsMax = kLargeBuffers / 4;
+// Large buffers that a direction holds at most. What it has received and not sent is its window and
+// less than a buffer of overshoot, three buffers' worth; behind the first buffer, two neighbours
+// together hold more than one (Tunnels::merge): five and the first.
+inline constexpr uint32_t kLargeBuffersEachMax = 6;
+// Directions that may receive into large buffers at one time. With one more buffer for each that is
+// being filled, none of them ever waits for another's.
+inline constexpr uint32_t kLargeDirectionsMax = kLargeBuffers / (kLargeBuffersEachMax + 1);
 // A piece up to this size is copied behind the one before it instead of keeping its buffer.
 inline constexpr uint32_t kMergeBytesMax = kSmallBufferBytes / 2;
 // Below these shares of free small buffers a direction gets a smaller window.
@@ -64,6 +68,6 @@ inline constexpr uint32_t kSubmissionEntries = 1024;
 static_assert(kSmallBuffers <= 32768 && kLargeBuffers <= 32768, "kernel limit of a buffer ring");
 static_assert(kWindowBytes >= 4 * kSmallBufferBytes);
 static_assert(kLargeWindowBytes >= kLargeBufferBytes);
-static_assert(kLargeDirectionsMax * (kLargeWindowBytes / kLargeBufferBytes + 2) <= kLargeBuffers);
+static_assert(kLargeBuffersEachMax == 2 * (kLargeWindowBytes / kLargeBufferBytes + 1));
 
 }  // namespace sluice::limits

@@ -240,26 +240,26 @@ void EpollEngine::serve_splice_out(int fd, Descriptor& d, Output& output) {
 void EpollEngine::starve(int fd, Descriptor& d) {
   counters_.buffers_exhausted++;
   d.hungry = true;
-  if (d.starved) return;
-  d.starved = true;
+#ifdef SLUICE_BREAK_lose_starved  // a build that must fail in the simulator
+  if (counters_.buffers_exhausted % 97 == 0) return;
+#endif
+  const uint8_t bit = starved_bit(d.cls);
+  if ((d.starved & bit) != 0) return;
+  d.starved |= bit;
   starved_[static_cast<unsigned>(d.cls)].push(static_cast<uint32_t>(fd));
 }
 
 // Wakes as many as there are buffers. Whose receive was cancelled meanwhile is dropped here, once:
-// a descriptor has at most one entry, so a cancel never searches.
+// a queue names a descriptor at most once, so a cancel never searches. Who waits has an entry in
+// the queue of its own class, whatever another queue still says of its descriptor.
 void EpollEngine::feed_starved(BufferClass cls) {
   ReservedQueue<uint32_t>& queue = starved_[static_cast<unsigned>(cls)];
   uint32_t buffers = buffers_.free_count(cls);
   while (buffers > 0 && !queue.empty()) {
     const uint32_t fd = queue.pop();
     Descriptor& d = descriptors_[fd];
-    const bool waits = d.hungry && d.in == In::recv;
-    if (waits && d.cls != cls) {
-      starved_[static_cast<unsigned>(d.cls)].push(fd);
-      continue;
-    }
-    d.starved = false;
-    if (!waits) continue;
+    d.starved &= static_cast<uint8_t>(~starved_bit(cls));
+    if (!d.hungry || d.in != In::recv || d.cls != cls) continue;
     d.hungry = false;
     if (may_receive(d)) enqueue(static_cast<int>(fd), d);
     buffers--;

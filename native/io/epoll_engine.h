@@ -58,8 +58,9 @@ class EpollEngine final : public SystemEngine {
     bool hung_up : 1;  // the end of the stream, or an error, is to be read behind the data
     bool queued : 1;   // an entry of ready_ names it
     bool hungry : 1;   // the receive waits for a buffer
-    bool starved : 1;  // an entry of starved_ names it, maybe in vain
     bool listener : 1;
+    // A bit per buffer class: an entry of that queue of starved_ names it, maybe in vain.
+    uint8_t starved : 2;
   };
   static_assert(sizeof(Descriptor) <= 40);
 

@@ -1,6 +1,7 @@
 #include "io/listener.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 namespace sluice::io {
 namespace {
@@ -48,6 +50,37 @@ bool remove_dead_socket(const SocketAddress& address) {
   const bool dead = answer < 0 && errno == ECONNREFUSED;
   ::close(probe);
   return dead && ::unlink(un->sun_path) == 0;
+}
+
+// Host or path of a bound address, as InheritedListener has it.
+void write_address(const sockaddr_storage& bound, char* out, size_t size) {
+  if (bound.ss_family == AF_UNIX) {
+    const auto& un = reinterpret_cast<const sockaddr_un&>(bound);
+    std::snprintf(out, size, "%.*s", static_cast<int>(sizeof(un.sun_path)), un.sun_path);
+    return;
+  }
+  const auto* address = reinterpret_cast<const sockaddr*>(&bound);
+  const auto bytes = static_cast<socklen_t>(bound.ss_family == AF_INET ? sizeof(sockaddr_in)
+                                                                       : sizeof(sockaddr_in6));
+  const int flags = NI_NUMERICHOST | NI_NUMERICSERV;
+  if (::getnameinfo(address, bytes, out, static_cast<socklen_t>(size), nullptr, 0, flags) != 0) {
+    out[0] = 0;
+  }
+}
+
+// 0 or -errno.
+int take_over(int fd, sockaddr_storage* bound) {
+  int listening = 0;
+  socklen_t bytes = sizeof(listening);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes) < 0) return -errno;
+  if (listening == 0) return -EINVAL;
+  bytes = sizeof(*bound);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(bound), &bytes) < 0) return -errno;
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
+  if (bound->ss_family != AF_UNIX) set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
+  return 0;
 }
 
 // One socket, bound and not yet listening. `sibling`: joins a group that is already bound.
@@ -110,20 +143,15 @@ ListenResult listen_on(const SocketAddress& wanted, uint32_t count, int backlog,
   return result;
 }
 
-int inherit_listener(int fd, uint16_t* port) {
-  int listening = 0;
-  socklen_t bytes = sizeof(listening);
-  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes) < 0) return -errno;
-  if (listening == 0) return -EINVAL;
+InheritedListener inherit_listener(int fd) {
+  InheritedListener result;
   sockaddr_storage bound{};
-  bytes = sizeof(bound);
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &bytes) < 0) return -errno;
-  const int flags = ::fcntl(fd, F_GETFL);
-  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
-  if (bound.ss_family != AF_UNIX) set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
-  *port = port_of(bound);
-  return bound.ss_family;
+  result.error = take_over(fd, &bound);
+  if (result.error < 0) return result;
+  result.family = bound.ss_family;
+  result.port = port_of(bound);
+  write_address(bound, result.address, sizeof(result.address));
+  return result;
 }
 
 }  // namespace sluice::io

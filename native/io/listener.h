@@ -22,8 +22,16 @@ struct ListenResult {
 // is refused) is replaced. On error nothing stays open.
 ListenResult listen_on(const SocketAddress& address, uint32_t count, int backlog, int* descriptors);
 
-// Takes over a listening socket made by another process. Returns its family (AF_*) or -errno;
-// -EINVAL when it does not listen.
-int inherit_listener(int fd, uint16_t* port);
+struct InheritedListener {
+  int error = 0;   // -errno; -EINVAL when it does not listen
+  int family = 0;  // AF_*
+  uint16_t port = 0;
+  // The host in digits, with its scope if it has one, or the path of a Unix socket; empty when the
+  // socket has no path.
+  char address[128] = {};
+};
+
+// Takes over a listening socket made by another process and says where it listens.
+InheritedListener inherit_listener(int fd);
 
 }  // namespace sluice::io

@@ -80,6 +80,11 @@ class SystemEngine : public Engine {
   bool has_mail() const { return mail_pending_; }
   void put_mail(Output& output);
 
+  // Which of a descriptor's bits says that the starved queue of a class names it.
+  static constexpr uint8_t starved_bit(BufferClass cls) {
+    return static_cast<uint8_t>(1u << static_cast<unsigned>(cls));
+  }
+
   struct Known {
     uint64_t token;
     int32_t result;

@@ -76,8 +76,9 @@ class UringEngine final : public SystemEngine {
     BufferClass cls : 1;
     bool in_cancelled : 1;
     bool out_cancelled : 1;
-    bool in_polled : 1;         // splice_in: reported readable since the last try
-    bool in_starved_queue : 1;  // an entry of starved_ names it, maybe in vain
+    bool in_polled : 1;  // splice_in: reported readable since the last try
+    // A bit per buffer class: an entry of that queue of starved_ names it, maybe in vain.
+    uint8_t in_starved_queues : 2;
   };
   static_assert(sizeof(Descriptor) <= 40);
   // Arguments that the kernel reads when an entry is submitted.
@@ -131,7 +132,7 @@ class UringEngine final : public SystemEngine {
   ReservedArray<Descriptor> descriptors_;
   ReservedArray<Staged> staged_;
   uint32_t staged_used_ = 0;
-  ReservedQueue<uint32_t> starved_[2];  // descriptors, by buffer class; at most one entry each
+  ReservedQueue<uint32_t> starved_[2];  // descriptors, by buffer class; each once at most
   ReservedQueue<uint32_t> splices_;     // descriptor * 2 + (1 for out)
   bool receive_cap_;
   bool overflow_seen_ = false;

@@ -195,22 +195,24 @@ Napi::Value listen(const Napi::CallbackInfo& info) {
 Napi::Value inherit(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const auto list = info[0].As<Napi::Array>();
-  int family = -EINVAL;
-  uint16_t port = 0;
+  io::InheritedListener first;
+  first.error = -EINVAL;
   for (uint32_t i = 0; i < list.Length(); i++) {
-    family = io::inherit_listener(list.Get(i).ToNumber().Int32Value(), &port);
-    if (family < 0) break;
+    const auto taken = io::inherit_listener(list.Get(i).ToNumber().Int32Value());
+    if (i == 0 || taken.error < 0) first = taken;
+    if (taken.error < 0) break;
   }
-  if (family < 0) {
-    throw_system(env, family, "inherit");
+  if (first.error < 0) {
+    throw_system(env, first.error, "inherit");
     return env.Undefined();
   }
-  const auto known = family == AF_INET    ? shm::AddressFamily::ipv4
-                     : family == AF_INET6 ? shm::AddressFamily::ipv6
-                                          : shm::AddressFamily::unix_socket;
+  const auto known = first.family == AF_INET    ? shm::AddressFamily::ipv4
+                     : first.family == AF_INET6 ? shm::AddressFamily::ipv6
+                                                : shm::AddressFamily::unix_socket;
   Napi::Object result = Napi::Object::New(env);
   result.Set("family", static_cast<uint32_t>(known));
-  result.Set("port", port);
+  result.Set("port", first.port);
+  result.Set("address", static_cast<const char*>(first.address));
   return result;
 }
 

@@ -1,8 +1,7 @@
 // What exchanges count. A request counts for its listener from its head on, for its route and pool
 // once they are known, and by the class of its status once the head of that has been sent.
-#include <cerrno>
-
 #include "proxy/exchanges.h"
+#include "proxy/failures.h"
 
 namespace sluice::proxy {
 namespace {
@@ -106,17 +105,9 @@ void Exchanges::count_answer(Exchange& x) {
 void Exchanges::count_connect_failure(Exchange& x, int error) {
   auto& pool = pool_words(x);
   auto& backend = backend_words(connections_[x.connection]);
-  shm::add<uint64_t>(backend.connect_failures_total, 1);
   shm::add(backend.failure_streak, 1u);
-  if (error == -ETIMEDOUT) {
-    shm::add<uint64_t>(pool.connect_timeout_total, 1);
-  } else if (error == -ECONNREFUSED || error == -ENOENT) {
-    shm::add<uint64_t>(pool.connect_refused_total, 1);
-  } else if (error == -EHOSTUNREACH || error == -ENETUNREACH) {
-    shm::add<uint64_t>(pool.connect_unreachable_total, 1);
-  } else {
-    shm::add<uint64_t>(pool.connect_other_total, 1);
-  }
+  shm::add<uint64_t>(connect_failure_word(backend, error), 1);
+  shm::add<uint64_t>(connect_failure_word(pool, error), 1);
 }
 
 // Once for every exchange, when it ends or becomes a tunnel.

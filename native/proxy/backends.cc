@@ -166,8 +166,8 @@ void Exchanges::keep_idle(uint32_t index) {
   Connection& connection = connections_[index];
   const shm::SnapshotBackend& backend = snapshot_.backend(connection.backend);
   const shm::SnapshotPool& pool = snapshot_.pool(backend.pool);
-  const bool spent = pool.keep_alive_requests_max != 0 &&
-                     connection.requests >= pool.keep_alive_requests_max;
+  const bool spent =
+      pool.keep_alive_requests_max != 0 && connection.requests >= pool.keep_alive_requests_max;
   if (connection.incarnation != backend.incarnation || spent || draining_ || connection.ended ||
       connection.sending || !connection.in.empty() ||
       connections_.idle_count(connection.backend) >= pool.idle_max) {
@@ -228,9 +228,8 @@ void Exchanges::arm_up(uint32_t index) {
 }
 
 void Exchanges::adopt(shm::SnapshotView snapshot) {
-  const bool listeners_changed =
-      snapshot_.is_none() ||
-      snapshot_.head().listeners_version != snapshot.head().listeners_version;
+  const bool listeners_changed = snapshot_.is_none() || snapshot_.head().listeners_version !=
+                                                            snapshot.head().listeners_version;
   snapshot_ = snapshot;
   for (uint32_t backend = 0; backend < connections_.backends_high(); backend++) {
     const uint32_t incarnation = snapshot.backend(backend).incarnation;
@@ -263,7 +262,10 @@ void Exchanges::cut_marked(const shm::BackendLive* live) {
         close_connection(index);
         continue;
       }
-      shm::add<uint64_t>(pool_words(exchanges_[x_index]).cut_total, 1);
+      const Exchange& x = exchanges_[x_index];
+      shm::add<uint64_t>(listener_words(client_of(x)).cut_total, 1);
+      shm::add<uint64_t>(pool_words(x).cut_total, 1);
+      shm::add<uint64_t>(backend_words(connections_[index]).cut_total, 1);
       cut_response(x_index);
     }
   }

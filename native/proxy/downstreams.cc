@@ -25,9 +25,12 @@ Exchanges::Exchanges(io::Engine& engine, TimerWheel& wheel, uint32_t timers_firs
 
 void Exchanges::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   const shm::SnapshotListener& entry = snapshot_.listener(listener);
-  const uint32_t index =
-      entry.incarnation == incarnation ? downstreams_.take() : kNone;
-  if (index == kNone) {
+  if (entry.incarnation != incarnation) {
+    shm::add<uint64_t>(block_.words().rejected_listener_gone, 1);
+    return engine_.close_now(client_fd);
+  }
+  const uint32_t index = downstreams_.take();
+  if (index == Slab<Downstream>::kNone) {
     shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
     return engine_.close_now(client_fd);
   }
@@ -115,8 +118,8 @@ void Exchanges::read_request(uint32_t index) {
   const http::HeadLimits limits{entry.head_bytes_max, entry.target_bytes_max, entry.fields_max};
   http::Refusal why = http::Refusal::none;
   const uint8_t* data = nullptr;
-  const http::Parsed parsed = read_head(
-      d.head, d.in, &data, [&](const uint8_t* bytes, uint32_t count, uint32_t* scanned) {
+  const http::Parsed parsed =
+      read_head(d.head, d.in, &data, [&](const uint8_t* bytes, uint32_t count, uint32_t* scanned) {
         return http::parse_request(bytes, count, scanned, limits, &request_, &why);
       });
   switch (parsed) {

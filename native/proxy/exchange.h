@@ -75,7 +75,7 @@ struct Exchange {
   uint8_t minor_version = 1;
   uint16_t status = 0;  // of the response, once it is known
   uint16_t pipe = PipePool::kNone;
-  uint32_t pipe_bytes = 0;  // in the pipe, not yet sent
+  uint32_t pipe_bytes = 0;    // in the pipe, not yet sent
   uint8_t small_splices = 0;  // in a row: the backend sends in small pieces
   Step step = Step::connecting;
   http::Method method = http::Method::other;
@@ -89,7 +89,7 @@ struct Exchange {
   bool wants_upgrade : 1 = false;
   bool receives_ended : 1 = false;  // upgrading: both were told to
   bool cut : 1 = false;             // by us: the client was not given all of it
-  bool large : 1 = false;          // the response is received into large buffers
+  bool large : 1 = false;           // the response is received into large buffers
   bool splice_refused : 1 = false;  // for this response it is not tried (again)
 };
 

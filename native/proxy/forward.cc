@@ -31,9 +31,13 @@ void Tunnels::arm(uint32_t index, Side side) {
 }
 
 // Small pieces are copied into what is left of the last buffer: a stalled peer must not be able to
-// take a whole buffer for every few bytes.
+// take a whole buffer for every few bytes. Large buffers are so few that behind the first one every
+// piece is copied that fits: a peer that takes what comes has no second one waiting.
 bool Tunnels::merge(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
-  if (direction.head == io::BufferRef::kNone || bytes > limits::kMergeBytesMax) return false;
+  if (direction.head == io::BufferRef::kNone) return false;
+  const bool waiting = direction.head != direction.tail;
+  const bool scarce = buffer.cls() == io::BufferClass::large && waiting;
+  if (bytes > limits::kMergeBytesMax && !scarce) return false;
   const io::BufferRef last = io::BufferRef::from_bits(direction.tail);
   io::BufferPool::Meta& meta = buffers_.meta(last);
   const uint32_t end = meta.offset + meta.length;
@@ -75,32 +79,6 @@ void Tunnels::consume(Direction& direction, uint32_t bytes) {
 
 void Tunnels::drop_queue(Direction& direction) {
   if (direction.queued_bytes > 0) consume(direction, direction.queued_bytes);
-}
-
-void Tunnels::count_received(Tunnel& tunnel, Side side, uint32_t bytes) {
-  tunnel.last_activity_ms = now_ms();
-  if (side == kDownstream) {
-    shm::add<uint64_t>(listener_words(tunnel).received_bytes_total, bytes);
-    return;
-  }
-  auto& pool = pool_words(tunnel);
-  shm::add<uint64_t>(pool.from_backend_bytes_total, bytes);
-  shm::add<uint64_t>(block_.backend(tunnel.backend).received_bytes_total, bytes);
-  if (!tunnel.first_byte_seen) {
-    tunnel.first_byte_seen = true;
-    shm::record(pool.first_byte_time, pool.first_byte_time_sum,
-                (engine_.now_ns() - tunnel.opened_ns) / 1000);
-  }
-}
-
-void Tunnels::count_sent(Tunnel& tunnel, Side side, uint32_t bytes) {
-  tunnel.last_activity_ms = now_ms();
-  if (side == kDownstream) {
-    shm::add<uint64_t>(listener_words(tunnel).sent_bytes_total, bytes);
-    return;
-  }
-  shm::add<uint64_t>(pool_words(tunnel).to_backend_bytes_total, bytes);
-  shm::add<uint64_t>(block_.backend(tunnel.backend).sent_bytes_total, bytes);
 }
 
 void Tunnels::received(uint32_t index, Side side, const io::Completion& completion) {
@@ -223,12 +201,7 @@ void Tunnels::socket_failed(uint32_t index, Side side) {
   Tunnel& tunnel = slab_[index];
   Direction& from = tunnel.from(side);
   Direction& to = tunnel.from(io::other(side));
-  if (!to.broken) {
-    auto& words = pool_words(tunnel);
-    shm::add<uint64_t>(side == kDownstream ? words.client_reset_total : words.backend_reset_total,
-                       1);
-    if (side == kUpstream) shm::add<uint64_t>(block_.backend(tunnel.backend).reset_total, 1);
-  }
+  count_early_end(tunnel, side == kDownstream ? EarlyEnd::client_reset : EarlyEnd::backend_reset);
   to.broken = true;
   from.reset_after = true;
   if (!to.sending) drop_queue(to);

@@ -61,6 +61,7 @@ struct Tunnel {
   uint8_t snapshot_slot = kNoSnapshot;  // the configuration it holds while connecting
   bool first_byte_seen : 1 = false;
   bool connect_timed_out : 1 = false;
+  bool early_end_counted : 1 = false;
 
   static constexpr uint8_t kNoSnapshot = 0xff;
 

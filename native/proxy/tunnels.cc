@@ -25,7 +25,12 @@ void Tunnels::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   const shm::SnapshotListener& entry = snapshot_.listener(listener);
   const shm::SnapshotRoute* route =
       entry.incarnation == incarnation ? snapshot_.any_route(listener) : nullptr;
-  const uint32_t index = route == nullptr ? Slab<Tunnel>::kNone : slab_.take();
+  if (route == nullptr) {
+    shm::add<uint64_t>(block_.words().rejected_listener_gone, 1);
+    engine_.close_now(client_fd);
+    return;
+  }
+  const uint32_t index = slab_.take();
   if (index == Slab<Tunnel>::kNone) {
     shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
     engine_.close_now(client_fd);
@@ -103,14 +108,12 @@ void Tunnels::begin_connect(uint32_t index) {
   const bool known = snapshot_.pool(tunnel.pool).incarnation == tunnel.pool_incarnation;
   const uint32_t backend =
       known ? balancer_.pick(tunnel.pool, tried, engine_.now_ns()) : balance::kNoBackend;
-  if (backend == balance::kNoBackend) {
-    shm::add<uint64_t>(pool_words(tunnel).no_backend_total, 1);
-    return finish(index);
-  }
+  if (backend == balance::kNoBackend) return finish_early(index, EarlyEnd::no_backend);
+  if (tunnel.tried_count > 0) shm::add<uint64_t>(pool_words(tunnel).retries_total, 1);
   const int fd = connector_.dial(backend, token(index, io::Op::connect, kUpstream));
   if (fd < 0) {
-    shm::add<uint64_t>(pool_words(tunnel).connect_other_total, 1);
-    return finish(index);
+    count_connect_failure(tunnel, backend, fd);
+    return finish_early(index, EarlyEnd::no_backend);
   }
   connector_.occupy(backend);
   tunnel.fds[io::index_of(kUpstream)] = fd;
@@ -131,27 +134,15 @@ void Tunnels::connected(uint32_t index, int result) {
 
 void Tunnels::connect_failed(uint32_t index, int error) {
   Tunnel& tunnel = slab_[index];
-  auto& pool = pool_words(tunnel);
-  auto& backend = block_.backend(tunnel.backend);
-  shm::add<uint64_t>(backend.connect_failures_total, 1);
-  shm::add(backend.failure_streak, 1u);
-  if (tunnel.connect_timed_out || error == -ETIMEDOUT) {
-    shm::add<uint64_t>(pool.connect_timeout_total, 1);
-  } else if (error == -ECONNREFUSED || error == -ENOENT) {
-    shm::add<uint64_t>(pool.connect_refused_total, 1);
-  } else if (error == -EHOSTUNREACH || error == -ENETUNREACH) {
-    shm::add<uint64_t>(pool.connect_unreachable_total, 1);
-  } else {
-    shm::add<uint64_t>(pool.connect_other_total, 1);
-  }
   const uint32_t failed = tunnel.backend;
+  shm::add(block_.backend(failed).failure_streak, 1u);
+  count_connect_failure(tunnel, failed, tunnel.connect_timed_out ? -ETIMEDOUT : error);
   leave_backend(index);
   if (tunnel.tried_count >= held_pool(tunnel).connect_retries ||
       tunnel.tried_count >= limits::kConnectRetriesMax) {
-    return finish(index);
+    return finish_early(index, EarlyEnd::no_backend);
   }
   tunnel.tried[tunnel.tried_count++] = failed;
-  shm::add<uint64_t>(pool.retries_total, 1);
   begin_connect(index);
 }
 
@@ -200,6 +191,11 @@ void Tunnels::finish(uint32_t index) {
     if (tunnel.outstanding[io::index_of(side)] > 0) engine_.cancel(tunnel.fd(side));
   }
   free_if_quiet(index);
+}
+
+void Tunnels::finish_early(uint32_t index, EarlyEnd reason) {
+  count_early_end(slab_[index], reason);
+  finish(index);
 }
 
 void Tunnels::free_if_quiet(uint32_t index) {
@@ -280,13 +276,11 @@ void Tunnels::expire_open(uint32_t index) {
     if (direction.queued_bytes + direction.pipe_bytes > 0) unfinished = true;
   }
   if (unfinished) {
-    shm::add<uint64_t>(block_.words().stalls_cut_total, 1);
     // Bytes are missing: an orderly end would make the stream look complete.
     engine_.reset_on_close(tunnel.fd(kDownstream));
     engine_.reset_on_close(tunnel.fd(kUpstream));
   }
-  shm::add<uint64_t>(pool_words(tunnel).idle_timeout_total, 1);
-  finish(index);
+  finish_early(index, unfinished ? EarlyEnd::stalled : EarlyEnd::idle_timeout);
 }
 
 void Tunnels::cut_marked(const shm::BackendLive* live) {
@@ -304,10 +298,9 @@ void Tunnels::cut(uint32_t backend) {
     Tunnel& tunnel = slab_[index];
     next = tunnel.backend_next;
     if (tunnel.state == Tunnel::State::closing) continue;
-    shm::add<uint64_t>(pool_words(tunnel).cut_total, 1);
     engine_.reset_on_close(tunnel.fd(kDownstream));
     engine_.reset_on_close(tunnel.fd(kUpstream));
-    finish(index);
+    finish_early(index, EarlyEnd::cut);
   }
 }
 

@@ -1,5 +1,6 @@
 // The behaviour of all tunnels of one worker: connecting, forwarding, timing out, closing.
-// tunnels.cc holds a tunnel's life, forward.cc the copying of bytes, bulk.cc the splicing.
+// tunnels.cc holds a tunnel's life, forward.cc the copying of bytes, bulk.cc the splicing, and
+// counts.cc what is counted.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +40,16 @@ struct Takeover {
   uint32_t pool_incarnation;
   uint32_t backend;
   uint32_t idle_timeout_ms;
+};
+
+// Why a connection ended before both peers had ended it.
+enum class EarlyEnd : uint8_t {
+  no_backend,
+  client_reset,
+  backend_reset,
+  idle_timeout,
+  stalled,
+  cut,
 };
 
 struct TunnelOptions {
@@ -124,6 +135,7 @@ class Tunnels {
   void leave_backend(uint32_t index);
   void let_go_of_snapshot(Tunnel& tunnel);
   void finish(uint32_t index);
+  void finish_early(uint32_t index, EarlyEnd reason);
   void free_if_quiet(uint32_t index);
   void expire_open(uint32_t index);
   void join_backend_list(uint32_t index, uint32_t backend);
@@ -144,8 +156,12 @@ class Tunnels {
   void socket_failed(uint32_t index, Side side);
   bool is_done(const Direction& direction) const;
   uint32_t window_bytes(const Direction& direction) const;
+
+  // counts.cc
   void count_received(Tunnel& tunnel, Side side, uint32_t bytes);
   void count_sent(Tunnel& tunnel, Side side, uint32_t bytes);
+  void count_connect_failure(Tunnel& tunnel, uint32_t backend, int error);
+  void count_early_end(Tunnel& tunnel, EarlyEnd reason);
 
   // bulk.cc: large transfers
   void choose_path(uint32_t index, Side side);

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x34be18b1f0d75d3dull;
+inline constexpr uint64_t kSchemaHash = 0xe225138cd7f7faafull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -288,7 +288,6 @@ struct alignas(64) SnapshotPool {
   uint32_t strategy;
   uint32_t member_first;
   uint32_t member_count;
-  uint32_t members_version;
   uint32_t connect_timeout_ms;
   uint32_t connect_retries;
   uint32_t response_head_timeout_ms;
@@ -302,14 +301,13 @@ static_assert(offsetof(SnapshotPool, incarnation) == 0);
 static_assert(offsetof(SnapshotPool, strategy) == 4);
 static_assert(offsetof(SnapshotPool, member_first) == 8);
 static_assert(offsetof(SnapshotPool, member_count) == 12);
-static_assert(offsetof(SnapshotPool, members_version) == 16);
-static_assert(offsetof(SnapshotPool, connect_timeout_ms) == 20);
-static_assert(offsetof(SnapshotPool, connect_retries) == 24);
-static_assert(offsetof(SnapshotPool, response_head_timeout_ms) == 28);
-static_assert(offsetof(SnapshotPool, body_timeout_ms) == 32);
-static_assert(offsetof(SnapshotPool, keep_alive_idle_ms) == 36);
-static_assert(offsetof(SnapshotPool, keep_alive_requests_max) == 40);
-static_assert(offsetof(SnapshotPool, idle_max) == 44);
+static_assert(offsetof(SnapshotPool, connect_timeout_ms) == 16);
+static_assert(offsetof(SnapshotPool, connect_retries) == 20);
+static_assert(offsetof(SnapshotPool, response_head_timeout_ms) == 24);
+static_assert(offsetof(SnapshotPool, body_timeout_ms) == 28);
+static_assert(offsetof(SnapshotPool, keep_alive_idle_ms) == 32);
+static_assert(offsetof(SnapshotPool, keep_alive_requests_max) == 36);
+static_assert(offsetof(SnapshotPool, idle_max) == 40);
 
 // Writer: control. Backend slots of all pools, each pool a contiguous range.
 struct alignas(4) SnapshotMember {
@@ -385,6 +383,8 @@ struct alignas(128) Worker {
   std::atomic<uint64_t> accept_errors_other;
   // Connections closed because maxConnections was reached.
   std::atomic<uint64_t> rejected_connections_max;
+  // Connections handed over after their listener had ended.
+  std::atomic<uint64_t> rejected_listener_gone;
   // Queued connections that the kernel reset when a listener closed.
   std::atomic<uint64_t> reset_at_stop_total;
   // Completions of a slot’s earlier generation, dropped.
@@ -438,20 +438,21 @@ static_assert(offsetof(Worker, accept_errors_descriptors) == 632);
 static_assert(offsetof(Worker, accept_errors_memory) == 640);
 static_assert(offsetof(Worker, accept_errors_other) == 648);
 static_assert(offsetof(Worker, rejected_connections_max) == 656);
-static_assert(offsetof(Worker, reset_at_stop_total) == 664);
-static_assert(offsetof(Worker, stale_completions_total) == 672);
-static_assert(offsetof(Worker, turns_total) == 680);
-static_assert(offsetof(Worker, pipes_refused_total) == 688);
-static_assert(offsetof(Worker, stalls_cut_total) == 696);
-static_assert(offsetof(Worker, engine_waits) == 704);
-static_assert(offsetof(Worker, engine_completions) == 712);
-static_assert(offsetof(Worker, engine_buffers_exhausted) == 720);
-static_assert(offsetof(Worker, engine_cq_overflows) == 728);
-static_assert(offsetof(Worker, engine_sq_full) == 736);
-static_assert(offsetof(Worker, engine_rearmed) == 744);
-static_assert(offsetof(Worker, engine_no_memory) == 752);
-static_assert(offsetof(Worker, engine_mail_full) == 760);
-static_assert(offsetof(Worker, engine_spliced_bytes) == 768);
+static_assert(offsetof(Worker, rejected_listener_gone) == 664);
+static_assert(offsetof(Worker, reset_at_stop_total) == 672);
+static_assert(offsetof(Worker, stale_completions_total) == 680);
+static_assert(offsetof(Worker, turns_total) == 688);
+static_assert(offsetof(Worker, pipes_refused_total) == 696);
+static_assert(offsetof(Worker, stalls_cut_total) == 704);
+static_assert(offsetof(Worker, engine_waits) == 712);
+static_assert(offsetof(Worker, engine_completions) == 720);
+static_assert(offsetof(Worker, engine_buffers_exhausted) == 728);
+static_assert(offsetof(Worker, engine_cq_overflows) == 736);
+static_assert(offsetof(Worker, engine_sq_full) == 744);
+static_assert(offsetof(Worker, engine_rearmed) == 752);
+static_assert(offsetof(Worker, engine_no_memory) == 760);
+static_assert(offsetof(Worker, engine_mail_full) == 768);
+static_assert(offsetof(Worker, engine_spliced_bytes) == 776);
 
 // Writer: worker. One worker’s counters of a listener slot; valid for the named incarnation.
 struct alignas(64) WorkerListener {
@@ -466,6 +467,18 @@ struct alignas(64) WorkerListener {
   std::atomic<uint64_t> received_bytes_total;
   // Bytes sent to clients.
   std::atomic<uint64_t> sent_bytes_total;
+  // Connections closed because no backend could take them.
+  std::atomic<uint64_t> no_backend_total;
+  // Connections reset by the client.
+  std::atomic<uint64_t> client_reset_total;
+  // Connections reset by the backend.
+  std::atomic<uint64_t> backend_reset_total;
+  // Connections closed because nothing moved.
+  std::atomic<uint64_t> idle_timeout_total;
+  // Connections cut because a peer took nothing of what was left.
+  std::atomic<uint64_t> stalled_total;
+  // Connections ended by a drain’s timeout or a removal.
+  std::atomic<uint64_t> cut_total;
   // Requests whose answer is not complete.
   std::atomic<uint32_t> requests_in_flight;
   // Requests taken.
@@ -513,36 +526,42 @@ struct alignas(64) WorkerListener {
   // Sum of request durations.
   std::atomic<uint64_t> request_duration_sum;
 };
-static_assert(sizeof(WorkerListener) == 4480 && alignof(WorkerListener) == 64);
+static_assert(sizeof(WorkerListener) == 4544 && alignof(WorkerListener) == 64);
 static_assert(offsetof(WorkerListener, incarnation) == 0);
 static_assert(offsetof(WorkerListener, connections) == 4);
 static_assert(offsetof(WorkerListener, connections_total) == 8);
 static_assert(offsetof(WorkerListener, rejected_total) == 16);
 static_assert(offsetof(WorkerListener, received_bytes_total) == 24);
 static_assert(offsetof(WorkerListener, sent_bytes_total) == 32);
-static_assert(offsetof(WorkerListener, requests_in_flight) == 40);
-static_assert(offsetof(WorkerListener, requests_total) == 48);
-static_assert(offsetof(WorkerListener, requests1xx_total) == 56);
-static_assert(offsetof(WorkerListener, requests2xx_total) == 64);
-static_assert(offsetof(WorkerListener, requests3xx_total) == 72);
-static_assert(offsetof(WorkerListener, requests4xx_total) == 80);
-static_assert(offsetof(WorkerListener, requests5xx_total) == 88);
-static_assert(offsetof(WorkerListener, answered400_total) == 96);
-static_assert(offsetof(WorkerListener, answered404_total) == 104);
-static_assert(offsetof(WorkerListener, answered408_total) == 112);
-static_assert(offsetof(WorkerListener, answered413_total) == 120);
-static_assert(offsetof(WorkerListener, answered414_total) == 128);
-static_assert(offsetof(WorkerListener, answered417_total) == 136);
-static_assert(offsetof(WorkerListener, answered431_total) == 144);
-static_assert(offsetof(WorkerListener, answered501_total) == 152);
-static_assert(offsetof(WorkerListener, answered502_total) == 160);
-static_assert(offsetof(WorkerListener, answered503_total) == 168);
-static_assert(offsetof(WorkerListener, answered504_total) == 176);
-static_assert(offsetof(WorkerListener, answered505_total) == 184);
-static_assert(offsetof(WorkerListener, client_aborted_total) == 192);
-static_assert(offsetof(WorkerListener, http_upgrades_total) == 200);
-static_assert(offsetof(WorkerListener, request_duration) == 208);
-static_assert(offsetof(WorkerListener, request_duration_sum) == 4432);
+static_assert(offsetof(WorkerListener, no_backend_total) == 40);
+static_assert(offsetof(WorkerListener, client_reset_total) == 48);
+static_assert(offsetof(WorkerListener, backend_reset_total) == 56);
+static_assert(offsetof(WorkerListener, idle_timeout_total) == 64);
+static_assert(offsetof(WorkerListener, stalled_total) == 72);
+static_assert(offsetof(WorkerListener, cut_total) == 80);
+static_assert(offsetof(WorkerListener, requests_in_flight) == 88);
+static_assert(offsetof(WorkerListener, requests_total) == 96);
+static_assert(offsetof(WorkerListener, requests1xx_total) == 104);
+static_assert(offsetof(WorkerListener, requests2xx_total) == 112);
+static_assert(offsetof(WorkerListener, requests3xx_total) == 120);
+static_assert(offsetof(WorkerListener, requests4xx_total) == 128);
+static_assert(offsetof(WorkerListener, requests5xx_total) == 136);
+static_assert(offsetof(WorkerListener, answered400_total) == 144);
+static_assert(offsetof(WorkerListener, answered404_total) == 152);
+static_assert(offsetof(WorkerListener, answered408_total) == 160);
+static_assert(offsetof(WorkerListener, answered413_total) == 168);
+static_assert(offsetof(WorkerListener, answered414_total) == 176);
+static_assert(offsetof(WorkerListener, answered417_total) == 184);
+static_assert(offsetof(WorkerListener, answered431_total) == 192);
+static_assert(offsetof(WorkerListener, answered501_total) == 200);
+static_assert(offsetof(WorkerListener, answered502_total) == 208);
+static_assert(offsetof(WorkerListener, answered503_total) == 216);
+static_assert(offsetof(WorkerListener, answered504_total) == 224);
+static_assert(offsetof(WorkerListener, answered505_total) == 232);
+static_assert(offsetof(WorkerListener, client_aborted_total) == 240);
+static_assert(offsetof(WorkerListener, http_upgrades_total) == 248);
+static_assert(offsetof(WorkerListener, request_duration) == 256);
+static_assert(offsetof(WorkerListener, request_duration_sum) == 4480);
 
 // Writer: worker. One worker’s counters of a route slot; valid for the named incarnation.
 struct alignas(64) WorkerRoute {
@@ -606,6 +625,8 @@ struct alignas(64) WorkerPool {
   std::atomic<uint64_t> backend_reset_total;
   // Connections closed because nothing moved.
   std::atomic<uint64_t> idle_timeout_total;
+  // Connections cut because a peer took nothing of what was left.
+  std::atomic<uint64_t> stalled_total;
   // Connections ended by a drain’s timeout or a removal.
   std::atomic<uint64_t> cut_total;
   // Bytes sent to backends.
@@ -668,30 +689,31 @@ static_assert(offsetof(WorkerPool, no_backend_total) == 56);
 static_assert(offsetof(WorkerPool, client_reset_total) == 64);
 static_assert(offsetof(WorkerPool, backend_reset_total) == 72);
 static_assert(offsetof(WorkerPool, idle_timeout_total) == 80);
-static_assert(offsetof(WorkerPool, cut_total) == 88);
-static_assert(offsetof(WorkerPool, to_backend_bytes_total) == 96);
-static_assert(offsetof(WorkerPool, from_backend_bytes_total) == 104);
-static_assert(offsetof(WorkerPool, connect_time) == 112);
-static_assert(offsetof(WorkerPool, connect_time_sum) == 4336);
-static_assert(offsetof(WorkerPool, first_byte_time) == 4344);
-static_assert(offsetof(WorkerPool, first_byte_time_sum) == 8568);
-static_assert(offsetof(WorkerPool, duration) == 8576);
-static_assert(offsetof(WorkerPool, duration_sum) == 12800);
-static_assert(offsetof(WorkerPool, requests_in_flight) == 12808);
-static_assert(offsetof(WorkerPool, requests_total) == 12816);
-static_assert(offsetof(WorkerPool, requests1xx_total) == 12824);
-static_assert(offsetof(WorkerPool, requests2xx_total) == 12832);
-static_assert(offsetof(WorkerPool, requests3xx_total) == 12840);
-static_assert(offsetof(WorkerPool, requests4xx_total) == 12848);
-static_assert(offsetof(WorkerPool, requests5xx_total) == 12856);
-static_assert(offsetof(WorkerPool, request_retries_total) == 12864);
-static_assert(offsetof(WorkerPool, response_timeout_total) == 12872);
-static_assert(offsetof(WorkerPool, response_invalid_total) == 12880);
-static_assert(offsetof(WorkerPool, response_cut_total) == 12888);
-static_assert(offsetof(WorkerPool, request_duration) == 12896);
-static_assert(offsetof(WorkerPool, request_duration_sum) == 17120);
-static_assert(offsetof(WorkerPool, response_time) == 17128);
-static_assert(offsetof(WorkerPool, response_time_sum) == 21352);
+static_assert(offsetof(WorkerPool, stalled_total) == 88);
+static_assert(offsetof(WorkerPool, cut_total) == 96);
+static_assert(offsetof(WorkerPool, to_backend_bytes_total) == 104);
+static_assert(offsetof(WorkerPool, from_backend_bytes_total) == 112);
+static_assert(offsetof(WorkerPool, connect_time) == 120);
+static_assert(offsetof(WorkerPool, connect_time_sum) == 4344);
+static_assert(offsetof(WorkerPool, first_byte_time) == 4352);
+static_assert(offsetof(WorkerPool, first_byte_time_sum) == 8576);
+static_assert(offsetof(WorkerPool, duration) == 8584);
+static_assert(offsetof(WorkerPool, duration_sum) == 12808);
+static_assert(offsetof(WorkerPool, requests_in_flight) == 12816);
+static_assert(offsetof(WorkerPool, requests_total) == 12824);
+static_assert(offsetof(WorkerPool, requests1xx_total) == 12832);
+static_assert(offsetof(WorkerPool, requests2xx_total) == 12840);
+static_assert(offsetof(WorkerPool, requests3xx_total) == 12848);
+static_assert(offsetof(WorkerPool, requests4xx_total) == 12856);
+static_assert(offsetof(WorkerPool, requests5xx_total) == 12864);
+static_assert(offsetof(WorkerPool, request_retries_total) == 12872);
+static_assert(offsetof(WorkerPool, response_timeout_total) == 12880);
+static_assert(offsetof(WorkerPool, response_invalid_total) == 12888);
+static_assert(offsetof(WorkerPool, response_cut_total) == 12896);
+static_assert(offsetof(WorkerPool, request_duration) == 12904);
+static_assert(offsetof(WorkerPool, request_duration_sum) == 17128);
+static_assert(offsetof(WorkerPool, response_time) == 17136);
+static_assert(offsetof(WorkerPool, response_time_sum) == 21360);
 
 // Writer: worker. Connections now on a backend, by slot: dense, so that strategies sum workers cheaply.
 struct alignas(4) WorkerInFlight {
@@ -706,10 +728,6 @@ struct alignas(64) WorkerBackend {
   std::atomic<uint32_t> failure_streak;
   // Connections given to this backend.
   std::atomic<uint64_t> connections_total;
-  // Connects that failed.
-  std::atomic<uint64_t> connect_failures_total;
-  // Connections this backend reset.
-  std::atomic<uint64_t> reset_total;
   // Sum of connect times.
   std::atomic<uint64_t> connect_time_sum;
   // Bytes sent to this backend.
@@ -724,20 +742,36 @@ struct alignas(64) WorkerBackend {
   std::atomic<uint64_t> request_failures_total;
   // Requests sent on a connection that had one before.
   std::atomic<uint64_t> connections_reused_total;
+  // Connects refused by this backend.
+  std::atomic<uint64_t> connect_refused_total;
+  // Connects that took too long.
+  std::atomic<uint64_t> connect_timeout_total;
+  // Connects that found no way to this backend.
+  std::atomic<uint64_t> connect_unreachable_total;
+  // Connects that failed otherwise.
+  std::atomic<uint64_t> connect_other_total;
+  // Connections this backend reset.
+  std::atomic<uint64_t> backend_reset_total;
+  // Connections ended by a drain’s timeout or a removal.
+  std::atomic<uint64_t> cut_total;
 };
 static_assert(sizeof(WorkerBackend) == 128 && alignof(WorkerBackend) == 64);
 static_assert(offsetof(WorkerBackend, incarnation) == 0);
 static_assert(offsetof(WorkerBackend, failure_streak) == 4);
 static_assert(offsetof(WorkerBackend, connections_total) == 8);
-static_assert(offsetof(WorkerBackend, connect_failures_total) == 16);
-static_assert(offsetof(WorkerBackend, reset_total) == 24);
-static_assert(offsetof(WorkerBackend, connect_time_sum) == 32);
-static_assert(offsetof(WorkerBackend, sent_bytes_total) == 40);
-static_assert(offsetof(WorkerBackend, received_bytes_total) == 48);
-static_assert(offsetof(WorkerBackend, idle_connections) == 56);
-static_assert(offsetof(WorkerBackend, requests_total) == 64);
-static_assert(offsetof(WorkerBackend, request_failures_total) == 72);
-static_assert(offsetof(WorkerBackend, connections_reused_total) == 80);
+static_assert(offsetof(WorkerBackend, connect_time_sum) == 16);
+static_assert(offsetof(WorkerBackend, sent_bytes_total) == 24);
+static_assert(offsetof(WorkerBackend, received_bytes_total) == 32);
+static_assert(offsetof(WorkerBackend, idle_connections) == 40);
+static_assert(offsetof(WorkerBackend, requests_total) == 48);
+static_assert(offsetof(WorkerBackend, request_failures_total) == 56);
+static_assert(offsetof(WorkerBackend, connections_reused_total) == 64);
+static_assert(offsetof(WorkerBackend, connect_refused_total) == 72);
+static_assert(offsetof(WorkerBackend, connect_timeout_total) == 80);
+static_assert(offsetof(WorkerBackend, connect_unreachable_total) == 88);
+static_assert(offsetof(WorkerBackend, connect_other_total) == 96);
+static_assert(offsetof(WorkerBackend, backend_reset_total) == 104);
+static_assert(offsetof(WorkerBackend, cut_total) == 112);
 
 // Offsets within the region.
 inline constexpr uint64_t kHeaderOffset = 0;
@@ -747,7 +781,7 @@ inline constexpr uint64_t kPoolLiveOffset = 266240;
 inline constexpr uint64_t kSnapshotBase = 270336;
 inline constexpr uint64_t kSnapshotStride = 5578752;
 inline constexpr uint64_t kWorkerBase = 44900352;
-inline constexpr uint64_t kWorkerStride = 43028480;
+inline constexpr uint64_t kWorkerStride = 43044864;
 // Offsets within a snapshot slot.
 inline constexpr uint64_t kSnapshotOffset = 0;
 inline constexpr uint64_t kSnapshotListenerOffset = 4096;
@@ -764,10 +798,10 @@ inline constexpr uint64_t kSnapshotArenaOffset = 1384448;
 // Offsets within a worker's area.
 inline constexpr uint64_t kWorkerOffset = 0;
 inline constexpr uint64_t kWorkerListenerOffset = 4096;
-inline constexpr uint64_t kWorkerRouteOffset = 1150976;
-inline constexpr uint64_t kWorkerPoolOffset = 18976768;
-inline constexpr uint64_t kWorkerInFlightOffset = 40865792;
-inline constexpr uint64_t kWorkerBackendOffset = 40931328;
+inline constexpr uint64_t kWorkerRouteOffset = 1167360;
+inline constexpr uint64_t kWorkerPoolOffset = 18993152;
+inline constexpr uint64_t kWorkerInFlightOffset = 40882176;
+inline constexpr uint64_t kWorkerBackendOffset = 40947712;
 
 constexpr uint64_t region_bytes(uint32_t workers) {
   return kWorkerBase + kWorkerStride * workers;

@@ -45,6 +45,8 @@ bool Connector::address_of(uint32_t backend, io::SocketAddress* address) const {
 }
 
 int Connector::dial(uint32_t backend, io::Token token) {
+  // First, because a start that fails is counted too.
+  shm::WorkerBlock::claim(block_.backend(backend), snapshot_.backend(backend).incarnation);
   io::SocketAddress address;
   if (!address_of(backend, &address)) return -EAFNOSUPPORT;
   const int fd = engine_.open_socket(address.family());

@@ -48,7 +48,7 @@ bool Acceptors::prepare(shm::SnapshotView next) {
   for (uint32_t index = 0; index < slab_.touched(); index++) {
     if (slab_.is_live(index) && !slab_[index].ending && !is_wanted(slab_[index], next)) end(index);
   }
-  return is_settled();
+  return is_settled() && on_their_way_to(block_.index()) == 0;
 }
 
 void Acceptors::adopt(shm::SnapshotView snapshot) {
@@ -80,6 +80,7 @@ void Acceptors::add(const Acceptor& wanted) {
 
 void Acceptors::arm(uint32_t index) {
   Acceptor& acceptor = slab_[index];
+  acceptor.started = true;
   acceptor.armed = true;
   engine_.accept(acceptor.fd,
                  io::Token{io::Op::accept, io::Side::downstream, slab_.generation(index), index});
@@ -137,7 +138,8 @@ void Acceptors::close(uint32_t index) {
   }
   if (fd < 0 && fd != -EAGAIN) count_error(fd);
   shm::add<uint64_t>(block_.words().reset_at_stop_total, engine_.pending_accepts(acceptor.fd));
-  engine_.close(acceptor.fd);
+  // At once in either case: who waits for the acknowledgement wants the address free.
+  acceptor.started ? engine_.close(acceptor.fd) : engine_.close_now(acceptor.fd);
   slab_.free(index);
   ending_--;
 }
@@ -195,7 +197,7 @@ void Acceptors::receive(uint64_t value) {
   const uint32_t incarnation = static_cast<uint32_t>(value >> 48);
   shm::add<uint64_t>(block_.words().received_total, 1);
   if (snapshot_.is_none() || (snapshot_.listener(listener).incarnation & 0xffff) != incarnation) {
-    shm::add<uint64_t>(block_.words().rejected_connections_max, 1);
+    shm::add<uint64_t>(block_.words().rejected_listener_gone, 1);
     engine_.close_now(fd);
     return;
   }
@@ -224,12 +226,18 @@ void Acceptors::refresh_total() {
 // What a worker holds and what is on its way to it. A worker that is not running just now would
 // otherwise look idle to all others at once.
 uint32_t Acceptors::load_of(uint32_t target) const {
+  const uint32_t under_way = on_their_way_to(target);
+  return block_.words_of(target).connections.load(std::memory_order_relaxed) + under_way;
+}
+
+// Sequentially consistent for the sake of a worker's own adoption, see hand_over.
+uint32_t Acceptors::on_their_way_to(uint32_t target) const {
   const shm::Worker& words = block_.words_of(target);
   uint32_t under_way = -static_cast<uint32_t>(words.received_total.load(std::memory_order_acquire));
   for (uint32_t worker = 0; worker < block_.workers(); worker++) {
-    under_way += block_.words_of(worker).handed_to[target].load(std::memory_order_relaxed);
+    under_way += block_.words_of(worker).handed_to[target].load(std::memory_order_seq_cst);
   }
-  return words.connections.load(std::memory_order_relaxed) + under_way;
+  return under_way;
 }
 
 bool Acceptors::over_limit(uint32_t listener) {
@@ -277,10 +285,17 @@ bool Acceptors::hand_over(int fd, uint32_t listener, uint32_t incarnation) {
   }
   io::Engine* engine = mailboxes_.engine_of(target);
   if (engine == nullptr) return false;
-  // Counted first, so that nobody sees more received than sent.
-  shm::add(block_.words().handed_to[target], 1u);
-  if (!engine->post(own, encode_mail(fd, listener, incarnation))) {
-    shm::add(block_.words().handed_to[target], UINT32_MAX);
+  // Counted first, so that nobody sees more received than sent; and then the target's words are
+  // looked at again. Who is about to adopt names that first and looks at the counts then: either it
+  // waits for this socket, or its name is seen here and the socket stays.
+  auto& handed = block_.words().handed_to[target];
+  const uint32_t before = handed.load(std::memory_order_relaxed);
+  handed.store(before + 1, std::memory_order_seq_cst);
+  const bool moves = block_.words_of(target).adopting.load(std::memory_order_seq_cst) !=
+                     block_.words().adopted.load(std::memory_order_relaxed);
+  if (moves || !engine->post(own, encode_mail(fd, listener, incarnation))) {
+    handed.store(before, std::memory_order_seq_cst);
+    engine->wake();  // it may have begun to wait for this one
     return false;
   }
   shm::add<uint64_t>(block_.words().handed_off_total, 1);

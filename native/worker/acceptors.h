@@ -29,13 +29,14 @@ class Intake {
 
 class Acceptors {
  public:
-  Acceptors(io::Engine& engine, Intake& intake, shm::WorkerBlock& block,
-            const Mailboxes& mailboxes, bool hand_off, uint64_t seed);
+  Acceptors(io::Engine& engine, Intake& intake, shm::WorkerBlock& block, const Mailboxes& mailboxes,
+            bool hand_off, uint64_t seed);
 
   bool ok() const { return slab_.ok(); }
 
   // Ends the listeners that `next` does not have; what they queue is still served by the snapshot
-  // in use. True when none is on its way out any more and `next` may be adopted.
+  // in use, and so are sockets on their way here from other workers. True when nothing of that is
+  // left and `next` may be adopted.
   bool prepare(shm::SnapshotView next);
   // Starts the listeners that the snapshot adds; after `end_all` it closes them instead.
   void adopt(shm::SnapshotView snapshot);
@@ -61,6 +62,7 @@ class Acceptors {
     int fd = -1;
     uint32_t listener = 0;
     uint32_t incarnation = 0;
+    bool started = false;  // the engine has seen its descriptor
     bool armed = false;
     bool resting = false;
     bool ending = false;
@@ -77,6 +79,7 @@ class Acceptors {
   bool over_limit(uint32_t listener);
   void refresh_total();
   uint32_t load_of(uint32_t worker) const;
+  uint32_t on_their_way_to(uint32_t worker) const;
   bool hand_over(int fd, uint32_t listener, uint32_t incarnation);
 
   io::Engine& engine_;

@@ -146,8 +146,7 @@ void Worker::report() {
   put(words.buffers_lent_large, engine_.buffers().lent_count(io::BufferClass::large));
   put(words.pipes_lent, tunnels_.pipes().lent());
   put(words.pipes_refused_total, tunnels_.pipes().refused());
-  put(words.stale_completions_total,
-      tunnels_.stale_completions() + exchanges_.stale_completions());
+  put(words.stale_completions_total, tunnels_.stale_completions() + exchanges_.stale_completions());
   const io::EngineCounters& engine = engine_.counters();
   put(words.engine_waits, engine.waits);
   put(words.engine_completions, engine.completions);

@@ -2,7 +2,15 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { inRoot, readText } from './project.ts';
-import { type Counts, countBroken, countDoctest, countSimulator, one } from './results.ts';
+import {
+  type Counts,
+  countBroken,
+  countDoctest,
+  countSimulator,
+  one,
+  replayOf,
+  sum,
+} from './results.ts';
 import { type Captured, capture } from './run.ts';
 import { runShown } from './run-shown.ts';
 
@@ -21,11 +29,11 @@ const seeds = { plain: 4000, asan: 300 } as const;
 const brokenSeeds = 300;
 const repeatedSeeds = 40;
 
-// Faults built in on purpose, and a simulator that must find each.
+// Faults built into the code under test on purpose, and a simulator that must find each.
 const broken: readonly (readonly [name: string, simulator: Simulator])[] = [
   ['leak_buffer', 'io_sim'],
   ['leak_buffer', 'proxy_sim'],
-  ['accept_stale', 'io_sim'],
+  ['lose_starved', 'io_sim'],
   ['accept_stale', 'proxy_sim'],
 ];
 
@@ -95,8 +103,12 @@ async function simulateBroken(simulator: Simulator, fault: string): Promise<Coun
   const counts = countBroken(output, status);
   const verdict = counts.passed === 1 ? 'found, as it must be' : 'NOT FOUND';
   console.log(`${simulator} with ${fault}: ${verdict} (exit ${status})`);
-  if (counts.failed > 0) console.log(output.slice(-2000));
-  return counts;
+  // What it says replays the failure must fail as well.
+  const [command = '', ...args] = replayOf(output) ?? [];
+  const replayed = command !== '' && capture(command, args).status === 1;
+  console.log(`${command} ${args.join(' ')}: ${replayed ? 'fails too' : 'DOES NOT REPLAY IT'}`);
+  if (counts.failed > 0 || !replayed) console.log(output.slice(-2000));
+  return sum([counts, one(replayed)]);
 }
 
 export function nativeTests(): NativeTest[] {

@@ -9,11 +9,10 @@ export const testPackages = [
   'doctest-dev', // native tests
   'clang-format', // npm run check
   'haproxy', // bench: what sluice is compared with
-  'nginx', // bench: origin, and compared with
-  'libnginx-mod-stream',
-  'wrk', // bench: load
+  'nginx', // the same
+  'libnginx-mod-stream', // its balancing of TCP
   'prometheus', // promtool checks /metrics
-  'iproute2', // e2e: network namespaces
+  'iproute2', // bench: the loopback of its network namespace
 ];
 
 function isInstalled(name: string): boolean {

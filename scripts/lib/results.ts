@@ -64,6 +64,21 @@ export function countBroken(output: string, status: number): Counts {
   );
 }
 
+// The command that a simulator prints for a failing seed, as words.
+export const replayOf = (output: string): readonly string[] | undefined =>
+  /replay: (\S.*)$/m.exec(output)?.[1]?.trim().split(' ');
+
+// A step that must not take longer, as a test of its own.
+export function withinTime(
+  name: string,
+  tookMs: number,
+  limitMs: number,
+): { readonly line: string; readonly counts: Counts } {
+  const met = tookMs <= limitMs;
+  const figures = `took ${(tookMs / 1000).toFixed(1)} s, limit ${limitMs / 1000} s`;
+  return { line: `${name}: ${figures}: ${met ? 'met' : 'MISSED'}`, counts: one(met) };
+}
+
 interface VitestFile {
   readonly status: string;
   readonly assertionResults: readonly { readonly status: string }[];

@@ -32,6 +32,8 @@ export interface Fleet {
   inherit(descriptors: readonly number[]): {
     readonly family: keyof typeof AddressFamily;
     readonly port: number;
+    // The host in digits, or the path of a Unix socket.
+    readonly address: string;
   };
   // Of sockets that were never published; published ones belong to the workers.
   closeDescriptors(descriptors: readonly number[]): void;
@@ -58,8 +60,8 @@ export function openFleet(addon: NativeAddon, workers: number): Fleet {
       return addon.listen(AddressFamily[family], bytes, port, scope, path, count, backlog);
     },
     inherit(descriptors) {
-      const { family, port } = addon.inherit([...descriptors]);
-      return { family: familyName(family), port };
+      const { family, ...where } = addon.inherit([...descriptors]);
+      return { family: familyName(family), ...where };
     },
     closeDescriptors: (descriptors) => addon.closeDescriptors([...descriptors]),
     start({ engine, connectionsMax, cpus }) {

@@ -25,8 +25,13 @@ export interface NativeAddon {
     backlog: number,
   ): { readonly descriptors: number[]; readonly port: number };
   // Takes over listening sockets from another process: checks that each listens, makes it
-  // non-blocking and close-on-exec. Throws as `listen` does.
-  inherit(descriptors: number[]): { readonly family: number; readonly port: number };
+  // non-blocking and close-on-exec. Says where the first one listens; `address` is its host in
+  // digits, or the path of a Unix socket. Throws as `listen` does.
+  inherit(descriptors: number[]): {
+    readonly family: number;
+    readonly port: number;
+    readonly address: string;
+  };
   // Closes descriptors that were never published. Published ones belong to the workers.
   closeDescriptors(descriptors: number[]): void;
   // Starts one thread per worker, pinned to `cpus[i]` (-1: not pinned). `engine`: 0 automatic,

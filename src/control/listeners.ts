@@ -70,13 +70,12 @@ function openAddress(
 }
 
 function inheritSockets(sockets: Sockets, descriptors: readonly number[]): OpenedListener {
-  const { family, port } = sockets.inherit(descriptors);
+  const { family, port, address } = sockets.inherit(descriptors);
   const unix = family !== 'ipv4' && family !== 'ipv6';
   return {
     descriptors,
     family: unix ? 'unix_socket' : family,
-    // Which of the host's addresses it is, the sockets' maker knows.
-    bound: unix ? { path: '' } : { host: family === 'ipv6' ? '::' : '0.0.0.0', port },
+    bound: unix ? { path: address } : { host: address, port },
     inode: undefined,
   };
 }

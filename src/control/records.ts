@@ -73,8 +73,6 @@ export interface PoolRecord {
   members: BackendRecord[];
   // By `Backend.key`.
   readonly byKey: Map<string, BackendRecord>;
-  // Changes with `members`.
-  membersVersion: number;
   // No longer wanted; kept until its last backend is gone.
   retiring: boolean;
 }

@@ -42,7 +42,6 @@ export class State {
     backends: new Slots(limits.backendsMax),
   };
   #listenersVersion = 1;
-  #membersVersion = 0;
   // Slots of what left the plan, until the publication that says so has its sequence.
   readonly #left: { readonly from: Slots; readonly slot: number }[] = [];
 
@@ -196,7 +195,6 @@ export class State {
       settings,
       members: [],
       byKey: new Map(),
-      membersVersion: ++this.#membersVersion,
       retiring: false,
     });
   }
@@ -210,12 +208,10 @@ export class State {
       record.retirement = retirement();
       out.retired.push(record);
     }
-    let joined = false;
     for (const backend of added) {
       const known = pool.byKey.get(backend.key);
       if (known === undefined) {
         out.fresh.push(this.#addBackend(pool, backend));
-        joined = true;
       } else {
         out.revived.push(known);
         if (known.weight !== backend.weight) out.reweighted.push(known);
@@ -228,7 +224,6 @@ export class State {
       record.weight = weight;
       out.reweighted.push(record);
     }
-    if (joined) pool.membersVersion = ++this.#membersVersion;
   }
 
   #addBackend(pool: PoolRecord, backend: Backend): BackendRecord {
@@ -252,7 +247,6 @@ export class State {
     const gone = new Set(records);
     for (const pool of new Set(records.map((record) => record.pool))) {
       pool.members = pool.members.filter((record) => !gone.has(record));
-      pool.membersVersion = ++this.#membersVersion;
       this.#dropPoolIfEmpty(pool);
     }
     for (const { pool, backend, slot } of records) {
@@ -301,7 +295,6 @@ export class State {
         connectTimeoutMs: pool.settings.connectTimeoutMs,
         connectRetries: pool.settings.connectRetries,
         http: pool.settings.http,
-        membersVersion: pool.membersVersion,
         members: pool.members,
       })),
     };

@@ -50,8 +50,28 @@ const reason = (name: string, help: string, value: string): Exception => ({
 });
 const acceptError = (value: string): Exception =>
   reason('accept_errors_total', 'Accepts that failed.', value);
-const poolError = (value: string): Exception =>
+const rejection = (value: string): Exception =>
+  reason('connections_rejected_total', 'Connections closed before they were balanced.', value);
+const failure = (value: string): Exception =>
   reason('errors_total', 'Connects that failed and connections that ended early.', value);
+const earlyEnd = (value: string): Exception =>
+  reason('errors_total', 'Connections that ended early.', value);
+
+// Reasons have one name wherever they are counted, so that sums over families can be compared.
+const connectFailures = {
+  connectRefusedTotal: failure('connect_refused'),
+  connectTimeoutTotal: failure('connect_timeout'),
+  connectUnreachableTotal: failure('connect_unreachable'),
+  connectOtherTotal: failure('connect_other'),
+};
+const earlyEnds = (counted: (value: string) => Exception): Record<string, Exception> => ({
+  noBackendTotal: counted('no_backend'),
+  clientResetTotal: counted('client_reset'),
+  backendResetTotal: counted('backend_reset'),
+  idleTimeoutTotal: counted('idle_timeout'),
+  stalledTotal: counted('stalled'),
+  cutTotal: counted('cut'),
+});
 
 // Answers by their class, and those that sluice gives itself by their status.
 const byClass: Readonly<Record<string, Exception>> = Object.fromEntries(
@@ -65,7 +85,7 @@ const byClass: Readonly<Record<string, Exception>> = Object.fromEntries(
   ]),
 );
 const answers: Readonly<Record<string, Exception>> = Object.fromEntries(
-  [400, 404, 405, 408, 413, 414, 417, 431, 502, 503, 504, 505].map((status) => [
+  [400, 404, 408, 413, 414, 417, 431, 501, 502, 503, 504, 505].map((status) => [
     `answered${status}Total`,
     {
       name: 'answers_total',
@@ -94,13 +114,15 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
     acceptErrorsDescriptors: acceptError('descriptors'),
     acceptErrorsMemory: acceptError('memory'),
     acceptErrorsOther: acceptError('other'),
-    rejectedConnectionsMax: { name: 'connections_rejected_total' },
+    rejectedConnectionsMax: rejection('connections_max'),
+    rejectedListenerGone: rejection('listener_gone'),
     resetAtStopTotal: { name: 'connections_reset_at_stop_total' },
     stallsCutTotal: { name: 'stalls_cut_total' },
   },
   workerListener: {
     connections: { name: 'connections_active' },
     rejectedTotal: { name: 'connections_rejected_total' },
+    ...earlyEnds(earlyEnd),
     httpUpgradesTotal: { name: 'upgrades_total' },
     clientAbortedTotal: { name: 'requests_aborted_total' },
     requestsInFlight: { name: 'requests_active' },
@@ -114,18 +136,11 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
   },
   workerPool: {
     connections: { name: 'connections_active' },
-    connectRefusedTotal: poolError('connect_refused'),
-    connectTimeoutTotal: poolError('connect_timeout'),
-    connectUnreachableTotal: poolError('connect_unreachable'),
-    connectOtherTotal: poolError('connect_other'),
-    noBackendTotal: poolError('no_backend'),
-    clientResetTotal: poolError('client_reset'),
-    backendResetTotal: poolError('backend_reset'),
-    idleTimeoutTotal: poolError('idle_timeout'),
-    cutTotal: poolError('cut'),
-    responseTimeoutTotal: poolError('response_timeout'),
-    responseInvalidTotal: poolError('response_invalid'),
-    responseCutTotal: poolError('response_cut'),
+    ...connectFailures,
+    ...earlyEnds(failure),
+    responseTimeoutTotal: failure('response_timeout'),
+    responseInvalidTotal: failure('response_invalid'),
+    responseCutTotal: failure('response_cut'),
     requestsInFlight: { name: 'requests_active' },
     responseTime: { name: 'response_head_seconds' },
     ...byClass,
@@ -137,8 +152,10 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
   },
   workerBackend: {
     connectTimeSum: { name: 'connect_seconds_total' },
-    resetTotal: { name: 'resets_total' },
     idleConnections: { name: 'connections_idle' },
+    ...connectFailures,
+    backendResetTotal: failure('backend_reset'),
+    cutTotal: failure('cut'),
   },
 };
 

@@ -32,12 +32,31 @@ export interface WorkerStats {
   readonly generation: number;
 }
 
+// Connections that ended early, each for one reason.
+export interface EarlyEnds {
+  readonly noBackend: number;
+  readonly clientReset: number;
+  readonly backendReset: number;
+  readonly idleTimeout: number;
+  readonly stalled: number;
+  readonly cut: number;
+}
+
+// Tries, of which a connection makes up to three.
+export interface ConnectFailures {
+  readonly connectRefused: number;
+  readonly connectTimeout: number;
+  readonly connectUnreachable: number;
+  readonly connectOther: number;
+}
+
 export interface ListenerStats {
   readonly connections: number;
   readonly connectionsTotal: number;
   readonly rejectedTotal: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  readonly errors: EarlyEnds;
 }
 
 export interface BackendStats {
@@ -49,23 +68,13 @@ export interface BackendStats {
   readonly removing: boolean;
   readonly connections: number;
   readonly connectionsTotal: number;
-  readonly connectFailuresTotal: number;
-  readonly resetTotal: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  readonly errors: BackendErrors;
 }
 
-export interface PoolErrors {
-  readonly connectRefused: number;
-  readonly connectTimeout: number;
-  readonly connectUnreachable: number;
-  readonly connectOther: number;
-  readonly noBackend: number;
-  readonly clientReset: number;
-  readonly backendReset: number;
-  readonly idleTimeout: number;
-  readonly cut: number;
-}
+export type BackendErrors = ConnectFailures & Pick<EarlyEnds, 'backendReset' | 'cut'>;
+export type PoolErrors = ConnectFailures & EarlyEnds;
 
 export interface PoolStats {
   readonly strategy: string;
@@ -117,6 +126,24 @@ const workerStats = (report: WorkerReport): WorkerStats => ({
   generation: report.adopted,
 });
 
+type Totals<Errors> = { readonly [Name in keyof Errors as `${Name & string}Total`]: number };
+
+const earlyEnds = (totals: Totals<EarlyEnds>): EarlyEnds => ({
+  noBackend: totals.noBackendTotal,
+  clientReset: totals.clientResetTotal,
+  backendReset: totals.backendResetTotal,
+  idleTimeout: totals.idleTimeoutTotal,
+  stalled: totals.stalledTotal,
+  cut: totals.cutTotal,
+});
+
+const connectFailures = (totals: Totals<ConnectFailures>): ConnectFailures => ({
+  connectRefused: totals.connectRefusedTotal,
+  connectTimeout: totals.connectTimeoutTotal,
+  connectUnreachable: totals.connectUnreachableTotal,
+  connectOther: totals.connectOtherTotal,
+});
+
 function listenerStats({ reader }: MetricsView, listener: ListenerView): ListenerStats {
   const totals = reader.listener(listener.slot, listener.incarnation);
   return {
@@ -125,6 +152,7 @@ function listenerStats({ reader }: MetricsView, listener: ListenerView): Listene
     rejectedTotal: totals.rejectedTotal,
     receivedBytes: totals.receivedBytesTotal,
     sentBytes: totals.sentBytesTotal,
+    errors: earlyEnds(totals),
   };
 }
 
@@ -139,10 +167,13 @@ function backendStats({ reader }: MetricsView, backend: BackendView): BackendSta
     removing,
     connections: inFlight,
     connectionsTotal: totals.connectionsTotal,
-    connectFailuresTotal: totals.connectFailuresTotal,
-    resetTotal: totals.resetTotal,
     sentBytes: totals.sentBytesTotal,
     receivedBytes: totals.receivedBytesTotal,
+    errors: {
+      ...connectFailures(totals),
+      backendReset: totals.backendResetTotal,
+      cut: totals.cutTotal,
+    },
   };
 }
 
@@ -159,17 +190,7 @@ function poolStats(view: MetricsView, pool: PoolView): PoolStats {
     retriesTotal: totals.retriesTotal,
     sentBytes: totals.toBackendBytesTotal,
     receivedBytes: totals.fromBackendBytesTotal,
-    errors: {
-      connectRefused: totals.connectRefusedTotal,
-      connectTimeout: totals.connectTimeoutTotal,
-      connectUnreachable: totals.connectUnreachableTotal,
-      connectOther: totals.connectOtherTotal,
-      noBackend: totals.noBackendTotal,
-      clientReset: totals.clientResetTotal,
-      backendReset: totals.backendResetTotal,
-      idleTimeout: totals.idleTimeoutTotal,
-      cut: totals.cutTotal,
-    },
+    errors: { ...connectFailures(totals), ...earlyEnds(totals) },
     connect: latency(measured.connectTime),
     firstByte: latency(measured.firstByteTime),
     duration: latency(measured.duration),

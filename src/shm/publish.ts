@@ -34,7 +34,6 @@ export interface PlanPool {
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
   readonly http: PoolHttpOptions;
-  readonly membersVersion: number;
   readonly members: readonly PlanBackend[];
 }
 export interface PlanBackend {
@@ -241,7 +240,6 @@ export class Publisher {
       out[base + pool.at.strategy] = Strategy[entry.strategy];
       out[base + pool.at.memberFirst] = members;
       out[base + pool.at.memberCount] = entry.members.length;
-      out[base + pool.at.membersVersion] = entry.membersVersion;
       out[base + pool.at.connectTimeoutMs] = entry.connectTimeoutMs;
       out[base + pool.at.connectRetries] = entry.connectRetries;
       const { http } = entry;

@@ -291,8 +291,6 @@ export const blocks = {
       strategy: u32,
       memberFirst: u32,
       memberCount: u32,
-      // Changes when the member list does. Workers rebuild once a generation and do not read it.
-      membersVersion: u32,
       connectTimeoutMs: milliseconds,
       // How many further backends are tried after a failed connect.
       connectRetries: u32,
@@ -372,6 +370,7 @@ export const blocks = {
       acceptErrorsMemory: counter('Accepts refused for want of memory.'),
       acceptErrorsOther: counter('Accepts that failed otherwise.'),
       rejectedConnectionsMax: counter('Connections closed because maxConnections was reached.'),
+      rejectedListenerGone: counter('Connections handed over after their listener had ended.'),
       resetAtStopTotal: counter('Queued connections that the kernel reset when a listener closed.'),
       staleCompletionsTotal: counter('Completions of a slot’s earlier generation, dropped.'),
       turnsTotal: counter('Turns of the event loop.'),
@@ -401,6 +400,13 @@ export const blocks = {
       rejectedTotal: counter('Connections closed because the listener’s limit was reached.'),
       receivedBytesTotal: counter('Bytes received from clients.', 'bytes'),
       sentBytesTotal: counter('Bytes sent to clients.', 'bytes'),
+      // A connection ends early for one reason, which its listener and its pool both count.
+      noBackendTotal: counter('Connections closed because no backend could take them.'),
+      clientResetTotal: counter('Connections reset by the client.'),
+      backendResetTotal: counter('Connections reset by the backend.'),
+      idleTimeoutTotal: counter('Connections closed because nothing moved.'),
+      stalledTotal: counter('Connections cut because a peer took nothing of what was left.'),
+      cutTotal: counter('Connections ended by a drain’s timeout or a removal.'),
       requestsInFlight: gauge('Requests whose answer is not complete.'),
       requestsTotal: counter('Requests taken.'),
       ...requestsByClass,
@@ -457,6 +463,7 @@ export const blocks = {
       clientResetTotal: counter('Connections reset by the client.'),
       backendResetTotal: counter('Connections reset by the backend.'),
       idleTimeoutTotal: counter('Connections closed because nothing moved.'),
+      stalledTotal: counter('Connections cut because a peer took nothing of what was left.'),
       cutTotal: counter('Connections ended by a drain’s timeout or a removal.'),
       toBackendBytesTotal: counter('Bytes sent to backends.', 'bytes'),
       fromBackendBytesTotal: counter('Bytes received from backends.', 'bytes'),
@@ -497,8 +504,6 @@ export const blocks = {
       incarnation: a32,
       failureStreak: a32, // failed connects since the last good one
       connectionsTotal: counter('Connections given to this backend.'),
-      connectFailuresTotal: counter('Connects that failed.'),
-      resetTotal: counter('Connections this backend reset.'),
       connectTimeSum: counter('Sum of connect times.', 'microseconds'),
       sentBytesTotal: counter('Bytes sent to this backend.', 'bytes'),
       receivedBytesTotal: counter('Bytes received from this backend.', 'bytes'),
@@ -506,6 +511,13 @@ export const blocks = {
       requestsTotal: counter('Requests given to this backend.'),
       requestFailuresTotal: counter('Requests that this backend did not answer completely.'),
       connectionsReusedTotal: counter('Requests sent on a connection that had one before.'),
+      // After what is counted for every connection, which shares one cache line.
+      connectRefusedTotal: counter('Connects refused by this backend.'),
+      connectTimeoutTotal: counter('Connects that took too long.'),
+      connectUnreachableTotal: counter('Connects that found no way to this backend.'),
+      connectOtherTotal: counter('Connects that failed otherwise.'),
+      backendResetTotal: counter('Connections this backend reset.'),
+      cutTotal: counter('Connections ended by a drain’s timeout or a removal.'),
     },
   },
 } as const satisfies Record<string, Block>;

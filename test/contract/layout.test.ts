@@ -1,10 +1,11 @@
 // Both sides of the shared memory agree: what one writes at the places it knows, the other reads
 // by name. The native half is layout_probe.cc, compiled here with the generated header.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { helperFlags, probeIncludes } from '../../scripts/lib/compile-commands.ts';
 import {
   layout,
   snapshotBase,
@@ -114,9 +115,10 @@ const run = (...args: string[]): string =>
   execFileSync(probe, args, { encoding: 'utf8', maxBuffer: 1 << 24 });
 
 beforeAll(() => {
-  writeFileSync(join(folder, 'fields.inc'), fieldsInc());
+  mkdirSync(join(root, 'build/contract'), { recursive: true });
+  writeFileSync(join(root, 'build/contract/fields.inc'), fieldsInc());
   const source = join(root, 'test/contract/layout_probe.cc');
-  const flags = ['-std=c++20', '-O0', '-Wall', `-I${join(root, 'native')}`, `-I${folder}`];
+  const flags = [...helperFlags, ...probeIncludes.map((path) => `-I${path}`)];
   execFileSync('g++', [...flags, source, '-o', probe], { stdio: 'inherit' });
 });
 afterAll(() => rmSync(folder, { recursive: true }));

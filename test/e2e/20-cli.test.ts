@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/index.ts';
-import { assertServedBy, serveByAll, simpleConfig } from '../fixtures/balancers.ts';
+import { simpleConfig } from '../fixtures/balancers.ts';
 import { exchange, openClient } from '../fixtures/clients.ts';
 import { nameOnly, startOrigin, startOrigins } from '../fixtures/origins.ts';
 import {
@@ -14,12 +14,14 @@ import {
   fetchAdmin,
   mainFile,
   runSluice,
+  Served,
+  serving,
   sluice,
   start,
   startRun,
   writeConfig,
 } from '../fixtures/programs.ts';
-import { forEachEngine, pause, root, until, useScene } from '../fixtures/scene.ts';
+import { forEachEngine, root, until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
 beforeAll(() => buildOnce());
@@ -126,8 +128,7 @@ forEachEngine((engine) => {
     const record = await served.program.record('serving');
     expect(record).toMatchObject({ level: 'info', workers: 2, engine });
     expect(record['listeners']).toEqual([expect.stringMatching(/^in 127\.0\.0\.1:\d+$/)]);
-    await serveByAll(served.address(), () => served.metrics());
-    assertServedBy(await served.metrics(), engine);
+    await served.prove(engine);
     expect((await exchange(served.address())).toString()).toBe('a');
     const health = await fetchAdmin(served.admin, '/health');
     expect(health.status).toBe(200);
@@ -142,6 +143,7 @@ forEachEngine((engine) => {
     const client = await openClient(scene, served.address());
     client.write('before');
     await client.receive(6);
+    await served.prove(engine);
     served.program.child.kill('SIGTERM');
     await served.program.record('draining');
     await until('refused', () =>
@@ -166,6 +168,7 @@ forEachEngine((engine) => {
     const client = await openClient(scene, served.address());
     client.write('x');
     await client.receive(1);
+    await served.prove(engine);
     served.program.child.kill(signal);
     await served.program.record('draining');
     const start = performance.now();
@@ -178,9 +181,7 @@ forEachEngine((engine) => {
     const [first, second] = await startOrigins(scene, ['first', 'second']);
     const file = writeConfig(scene, config([first?.address ?? '']));
     const program = startRun(scene, file);
-    const { listeners } = await program.record('serving');
-    const port = Number(/:(\d+)$/.exec((listeners as string[])[0] ?? '')?.[1]);
-    const target = { host: '127.0.0.1', port };
+    const target = (await serving(scene, program, engine)).address();
     const client = await openClient(scene, target);
     await client.receive(6);
 
@@ -222,11 +223,13 @@ forEachEngine((engine) => {
       spawn: { env: { ...process.env, SLUICE_ENGINE: 'auto', SLUICE_WORKERS: '2' } },
     });
     expect(await program.record('serving')).toMatchObject({ engine, workers: 2 });
+    await serving(scene, program, engine);
   });
 
   it('demonstrates balancing', async () => {
-    const args = [mainFile, 'demo', '--port', '0', '--admin', '127.0.0.1:0', '--engine', engine];
-    const program = start(scene, process.execPath, args);
+    const args = [mainFile, 'demo', '--port', '0', '--admin', '127.0.0.1:0'];
+    const more = ['--engine', engine, '--workers', '2'];
+    const program = start(scene, process.execPath, [...args, ...more]);
     const url = /http:\S+/.exec(await program.line(/is balanced over 3 backends/))?.[0] ?? '';
     const names = new Set<string>();
     for (let asked = 0; asked < 12; asked++) names.add(await body(url));
@@ -235,6 +238,9 @@ forEachEngine((engine) => {
       'hello from green\n',
       'hello from red\n',
     ]);
+    const admin = /http:\/\/(\S+)\/metrics/.exec(await program.line(/\/metrics/))?.[1] ?? '';
+    const served = new Served(program, [`in ${new URL(url).host}`], admin);
+    await served.prove(engine);
     program.child.kill('SIGINT');
     expect(await program.exited).toEqual({ code: 0, signal: null });
   });
@@ -250,19 +256,3 @@ const body = (url: string): Promise<string> =>
       response.on('end', () => resolve(text));
     }).on('error', reject);
   });
-
-describe('an error that nobody caught', () => {
-  it('is logged, and serving goes on', async () => {
-    const origin = await startOrigin(scene, { name: 'a', serve: nameOnly });
-    const preload = join(scene.folder(), 'throw.cjs');
-    writeFileSync(preload, "process.on('SIGUSR2', () => { throw new Error('on purpose'); });\n");
-    const served = await runSluice(scene, simpleConfig('epoll', [origin.address]), {
-      spawn: { env: { ...process.env, NODE_OPTIONS: `--require ${preload}` } },
-    });
-    served.program.child.kill('SIGUSR2');
-    const record = await served.program.record('uncaught exception');
-    expect(record).toMatchObject({ level: 'error', error: { message: 'on purpose' } });
-    await pause(50);
-    expect((await exchange(served.address())).toString()).toBe('a');
-  });
-});

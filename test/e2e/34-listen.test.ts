@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createLoadBalancer } from '../../src/index.ts';
-import { quiet, simpleConfig, startBalancer } from '../fixtures/balancers.ts';
+import { proveServed, quiet, simpleConfig, startBalancer } from '../fixtures/balancers.ts';
 import { exchange, type Target } from '../fixtures/clients.ts';
 import { nameOnly, startOrigin } from '../fixtures/origins.ts';
 import { buildOnce, runSluice, startRun, writeConfig } from '../fixtures/programs.ts';
@@ -71,6 +71,7 @@ forEachEngine((engine) => {
       const config = simpleConfig(engine, [address], { listener: { listen: `unix:${path}` } });
       const lb = await startBalancer(scene, config);
       expect((await exchange(lb.address('in') as Target)).toString()).toBe('a');
+      await proveServed(lb, engine);
       await lb.close();
       expect(existsSync(path)).toBe(false);
     });

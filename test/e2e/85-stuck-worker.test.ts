@@ -91,7 +91,7 @@ forEachEngine((engine) => {
   it('does not keep the process from ending', async () => {
     const [a] = await startOrigins(scene, ['a'], echo);
     const served = await runSluice(scene, simpleConfig(engine, [a?.address ?? '']));
-    await serveByAll(served.address(), () => served.metrics());
+    await served.prove(engine);
     await freeze(threadNamed(served.program.pid, 'sluice-1'));
     await pause(3500);
     served.program.child.kill('SIGTERM');

@@ -17,7 +17,7 @@ describe('where io_uring is refused', () => {
   it('epoll serves, and one line says why and what to do', async () => {
     const { address } = await startOrigin(scene, { name: 'a', serve: nameOnly });
     const config = { ...simpleConfig('epoll', [address]), engine: 'auto' } as const;
-    const served = await runSluice(scene, config, { under });
+    const served = await runSluice(scene, config, { under, engine: 'epoll' });
     await serveByAll(served.address(), () => served.metrics());
     expect((await exchange(served.address())).toString()).toBe('a');
     const metrics = await served.metrics();

@@ -35,7 +35,7 @@ SimKernel::~SimKernel() {
 
 void SimKernel::enter(const char* name, int fd) {
   if (++calls_ > kCallsMax) {
-    std::fprintf(stderr, "the engine spins: %llu kernel calls\n",
+    std::fprintf(stderr, "assertion failed: the engine spins: %llu kernel calls\n",
                  static_cast<unsigned long long>(calls_));
     std::abort();
   }

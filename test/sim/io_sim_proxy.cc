@@ -77,17 +77,12 @@ void Proxy::begin(Connection& c, Op op, Side side) {
 Proxy::Connection* Proxy::find(const Token& t, bool* stale) {
   if (t.slot >= slots_.size()) return nullptr;
   Connection& current = slots_[t.slot];
-#ifdef SLUICE_BREAK_accept_stale
-  *stale = false;
-  return &current;
-#else
   *stale = !current.used || current.generation != t.generation;
   if (!*stale) return &current;
   for (Connection& c : graveyard_) {
     if (c.slot == t.slot && c.generation == t.generation) return &c;
   }
   return nullptr;
-#endif
 }
 
 // --- Buffers ---

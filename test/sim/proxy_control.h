@@ -21,7 +21,7 @@ class Control {
  public:
   Control(World& world, const shm::Region& region, uint32_t workers);
 
-  // Makes and publishes the first configuration.
+  // proxy_edits.cc: makes and publishes the first configuration.
   void begin(uint32_t listeners, uint32_t pools, uint32_t backends_per_pool);
   // One random change of the configuration or of live words.
   void edit();
@@ -59,16 +59,18 @@ class Control {
   uint32_t first_generation(const test::ListenerSpec& listener) const;
   bool all_adopted(uint32_t generation) const;
   bool all_live(uint32_t sequence) const;
+  void announce(Backend& backend);
+  void set_ban(Backend& backend);
+  void reclaim();
+
+  // proxy_edits.cc
   void add_backend(uint32_t pool);
   void put_backend(uint32_t slot, uint32_t incarnation, uint32_t pool);
   void remove_backend(Backend& backend, bool later);
   void change_live(Backend& backend);
-  void announce(Backend& backend);
-  void set_ban(Backend& backend);
   void change_listener();
   void change_pool();
   Backend* random_backend();
-  void reclaim();
 
   World& world_;
   const shm::Region& region_;

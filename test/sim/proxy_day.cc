@@ -8,7 +8,7 @@
 namespace sluice::proxy_sim {
 
 // Long runs of several seeds: calm, with faults, with edits.
-int run_day() {
+int run_day(const char* binary) {
   for (uint64_t seed = 1; seed <= 3; seed++) {
     Scenario scenario = draw_scenario(seed);
     scenario.faults = seed > 1;
@@ -26,6 +26,7 @@ int run_day() {
                 run.world().failed() ? run.world().failure().c_str() : "all invariants held");
     if (run.world().failed()) {
       run.abandon();
+      std::printf("  replay: %s --day\n", binary);
       std::printf("seeds: %" PRIu64 " passed, 1 failed\n", seed - 1);
       return 1;
     }

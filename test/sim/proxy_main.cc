@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -29,18 +30,25 @@ struct Totals {
   uint64_t clients = 0;
 };
 
+constexpr uint64_t kDay = UINT64_MAX;  // in place of a seed
+
 uint64_t current_seed = 0;
+const char* binary = "";
 Totals totals;
 
 // An assertion of the product, a sanitizer's finding or an endless loop: the seed is what counts.
 void on_death(const char* why) {
-  char text[256];
+  char how[48] = "--day";
+  if (current_seed != kDay) {
+    std::snprintf(how, sizeof(how), "--seed %" PRIu64 " --verbose", current_seed);
+  }
+  char text[1024];
   const int bytes =
       std::snprintf(text, sizeof(text),
-                    "FAILED seed %" PRIu64 ": %s\n  replay: proxy_sim --seed %" PRIu64
-                    " --verbose\nseeds: %" PRIu64 " passed, %" PRIu64 " failed\n",
-                    current_seed, why, current_seed, totals.passed, totals.failed + 1);
-  (void)!::write(STDOUT_FILENO, text, static_cast<size_t>(bytes));
+                    "FAILED: %s\n  replay: %s %s\nseeds: %" PRIu64 " passed, %" PRIu64 " failed\n",
+                    why, binary, how, totals.passed, totals.failed + 1);
+  const size_t kept = std::min(static_cast<size_t>(bytes), sizeof(text) - 1);
+  (void)!::write(STDOUT_FILENO, text, kept);
 }
 
 void on_signal(int number) {
@@ -69,8 +77,8 @@ void run_seed(uint64_t seed, bool verbose) {
     return;
   }
   totals.failed++;
-  std::printf("FAILED seed %" PRIu64 ": %s\n  replay: proxy_sim --seed %" PRIu64 " --verbose\n",
-              seed, world.failure().c_str(), seed);
+  std::printf("FAILED seed %" PRIu64 ": %s\n  replay: %s --seed %" PRIu64 " --verbose\n", seed,
+              world.failure().c_str(), binary, seed);
   run->abandon();
   (void)run.release();
 }
@@ -98,6 +106,7 @@ int run_file(const char* path) {
 }
 
 int run(int argc, char** argv) {
+  binary = argv[0];
   uint64_t first = 1;
   uint64_t last = 0;
   const char* file = nullptr;
@@ -121,7 +130,8 @@ int run(int argc, char** argv) {
     } else if (is("--hash")) {
       hash = true;
     } else if (is("--day")) {
-      return run_day();
+      current_seed = kDay;
+      return run_day(binary);
     } else {
       std::fprintf(stderr,
                    "usage: proxy_sim --seeds A..B [--require-faults] "

@@ -192,78 +192,6 @@ void Run::check_balance() {
   }
 }
 
-void Run::check_counters() {
-  uint64_t stale_seen = 0;
-  uint64_t stale_sent = 0;
-  uint64_t rejected = 0;
-  for (uint32_t w = 0; w < scenario_.workers; w++) {
-    stale_seen += workers_[w]->tunnels().stale_completions();
-    stale_sent += engines_[w]->stale_injected();
-    rejected += shm::WorkerBlock(*region_, w).words().rejected_connections_max.load();
-    for (const io::BufferClass cls : {io::BufferClass::small, io::BufferClass::large}) {
-      if (pools_[w]->lent_count(cls) != 0 ||
-          pools_[w]->free_count(cls) != pools_[w]->capacity(cls)) {
-        world_.fail("buffers are conserved", "worker %u class %u: %u lent, %u of %u free", w,
-                    static_cast<unsigned>(cls), pools_[w]->lent_count(cls),
-                    pools_[w]->free_count(cls), pools_[w]->capacity(cls));
-      }
-    }
-  }
-  if (stale_seen != stale_sent) {
-    world_.fail("stale completions are dropped and counted", "%llu seen, %llu sent",
-                static_cast<unsigned long long>(stale_seen),
-                static_cast<unsigned long long>(stale_sent));
-  }
-  if (rejected != turned_away_) {
-    world_.fail("whoever is turned away is counted", "%llu counted, %llu turned away",
-                static_cast<unsigned long long>(rejected),
-                static_cast<unsigned long long>(turned_away_));
-  }
-  if (!scenario_.faults && !scenario_.skewed && world_.clients_done != arrived_) {
-    world_.fail("without faults every client is served", "%llu of %u",
-                static_cast<unsigned long long>(world_.clients_done), arrived_);
-  }
-}
-
-// Without faults, edits and reuse of slots the books agree with the world to the byte.
-void Run::check_books() {
-  uint64_t from_clients = 0;
-  uint64_t to_clients = 0;
-  uint64_t to_origins = 0;
-  uint64_t from_origins = 0;
-  uint64_t balanced = 0;
-  for (uint32_t w = 0; w < scenario_.workers; w++) {
-    shm::WorkerBlock block(*region_, w);
-    for (uint32_t slot = 0; slot < scenario_.listeners; slot++) {
-      from_clients += block.listener(slot).received_bytes_total.load();
-      to_clients += block.listener(slot).sent_bytes_total.load();
-    }
-    for (uint32_t slot = 0; slot < scenario_.pools; slot++) {
-      to_origins += block.pool(slot).to_backend_bytes_total.load();
-      from_origins += block.pool(slot).from_backend_bytes_total.load();
-      balanced += block.pool(slot).connections_total.load();
-    }
-  }
-  uint64_t taken[2] = {};
-  uint64_t delivered[2] = {};
-  for (const Connection& conn : world_.conns) {
-    taken[conn.is_client ? 0 : 1] += conn.taken;
-    delivered[conn.is_client ? 0 : 1] += conn.delivered;
-  }
-  const bool agree = from_clients == taken[0] && to_clients == delivered[0] &&
-                     to_origins == delivered[1] && from_origins == taken[1] &&
-                     taken[0] == delivered[1] && taken[1] == delivered[0];
-  if (!agree) {
-    world_.fail("bytes in are bytes out, and are counted", "clients sent %llu, counted %llu",
-                static_cast<unsigned long long>(taken[0]),
-                static_cast<unsigned long long>(from_clients));
-  }
-  if (balanced + world_.conns.size() < 2 * uint64_t{arrived_} || balanced != arrived_) {
-    world_.fail("connections are counted", "%llu of %u", static_cast<unsigned long long>(balanced),
-                arrived_);
-  }
-}
-
 void Run::play() {
   control_->begin(scenario_.listeners, scenario_.pools, scenario_.backends);
   world_.at(world_.now + kMs, EventKind::client_arrives);
@@ -313,6 +241,7 @@ void Run::finish() {
   control_->check_quiet();
   check_counters();
   if (!scenario_.faults && !scenario_.skewed) check_books();
+  if (!scenario_.edits) check_reasons();
   if (world_.failed()) return;
   workers_.clear();
   control_->close_unadopted();

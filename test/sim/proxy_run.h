@@ -55,8 +55,10 @@ class Run final : public worker::Mailboxes {
   void run_until(uint64_t bound_ns, const char* what, Until&& until);
   uint32_t connections() const;
   void check_balance();
+  // proxy_books.cc
   void check_counters();
   void check_books();
+  void check_reasons();
   void finish();
 
   const Scenario scenario_;

@@ -31,7 +31,6 @@ struct PoolSpec {
   uint32_t incarnation = 1;
   shm::Strategy strategy = shm::Strategy::round_robin;
   std::vector<uint32_t> members;  // backend slots
-  uint32_t members_version = 1;
   uint32_t connect_timeout_ms = 1000;
   uint32_t connect_retries = 2;
 };
@@ -126,7 +125,6 @@ class SnapshotBuilder {
     entry.strategy = static_cast<uint32_t>(spec.strategy);
     entry.member_first = head.members_count;
     entry.member_count = static_cast<uint32_t>(spec.members.size());
-    entry.members_version = spec.members_version;
     entry.connect_timeout_ms = spec.connect_timeout_ms;
     entry.connect_retries = spec.connect_retries;
     for (const uint32_t backend : spec.members) {

@@ -60,3 +60,30 @@ TEST_CASE("hand_off: spreads connections within a tenth of the mean, and nothing
     CHECK(worst_deviation(false, engine) > 0.10);
   }
 }
+
+TEST_CASE("hand_off: a socket whose listener has ended is closed and counted as that") {
+  for (const auto engine : {io::EngineChoice::io_uring, io::EngineChoice::epoll}) {
+    CAPTURE(static_cast<int>(engine));
+    EchoOrigin origin;
+    worker::FleetOptions options;
+    options.engine = engine;
+    options.connections_max = 100;
+    FleetHost host(2, options);
+    host.add_backend(origin.port);
+    host.add_listener(1);
+    host.publish();
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    // As worker 0 would send it, of an incarnation that worker 1 does not have.
+    const uint64_t gone = host.config.listeners[0].incarnation + 1;
+    REQUIRE(host.fleet->engine_of(1)->post(0, static_cast<uint64_t>(pair[0]) | gone << 48));
+    char byte;
+    CHECK(::recv(pair[1], &byte, 1, 0) == 0);
+    ::close(pair[1]);
+    CHECK(eventually([&] { return host.words(1).received_total.load() == 1; }));
+    CHECK(host.words(1).rejected_listener_gone.load() == 1);
+    CHECK(host.words(1).rejected_connections_max.load() == 0);
+    CHECK(host.connections() == 0);
+    CHECK(host.fleet->stop(20'000) == 0);
+  }
+}

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Acks } from '../../../src/control/acks.ts';
 import { generationOf, Region } from '../../../src/shm/region.ts';
 import { FakeFleet } from '../../fixtures/fake-fleet.ts';
@@ -73,6 +73,46 @@ describe('snapshot slots', () => {
     adopt(0, 8, 0);
     fleet.put('worker', 'adopting', generationOf(8, 0), 0, 0);
     expect([1, 3]).toContain(acks.freeSnapshotSlot(current));
+  });
+
+  // What a worker does to its words, one store after another, while it goes from generation 1 over
+  // generation 2 in slot 2 to generation 3 and still has a connection of generation 2.
+  describe('are kept while a worker moves between two looks at its words', () => {
+    const stores: readonly ((fleet: FakeFleet) => void)[] = [
+      (fleet) => fleet.put('worker', 'adopting', generationOf(2, 2), 0, 0),
+      (fleet) => fleet.put('worker', 'adopted', generationOf(2, 2), 0, 0),
+      (fleet) => fleet.put('worker', 'adopting', generationOf(3, 3), 0, 0),
+      (fleet) => fleet.hold(0, 2, 1),
+      (fleet) => fleet.put('worker', 'adopted', generationOf(3, 3), 0, 0),
+    ];
+    // The first store names slot 2; until the last one is done, and after it, it is in use.
+    for (let done = 1; done <= stores.length; done++) {
+      for (let each = 0; each <= stores.length - done; each++) {
+        it(`${done} stores before, ${each} after every look`, () => {
+          const { acks, fleet, region } = setUp();
+          for (const sequence of [1, 2, 3]) acks.recordPublished(generationOf(sequence, sequence));
+          fleet.put('worker', 'adopting', generationOf(1, 1), 0, 0);
+          fleet.put('worker', 'adopted', generationOf(1, 1), 0, 0);
+          let next = 0;
+          const step = (count: number): void => {
+            for (const store of stores.slice(next, next + count)) store(fleet);
+            next += count;
+          };
+          step(done);
+          for (const word of ['adopting', 'adopted', 'snapshotRefs'] as const) {
+            const look = region[word].bind(region) as (worker: number, slot: number) => number;
+            vi.spyOn(region, word).mockImplementation((worker: number, slot = 0) => {
+              const seen = look(worker, slot);
+              step(each);
+              return seen;
+            });
+          }
+          // Slot 2 is the one looked at first.
+          expect(acks.freeSnapshotSlot(generationOf(9, 1))).not.toBe(2);
+          expect(region.adopting).toHaveBeenCalled();
+        });
+      }
+    }
   });
 
   it('vouch for slots that an old one named', () => {

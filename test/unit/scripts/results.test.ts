@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseMakeCommands } from '../../../scripts/lib/compile-commands.ts';
+import { otherCommands, parseMakeCommands } from '../../../scripts/lib/compile-commands.ts';
+import { inRoot, listFiles } from '../../../scripts/lib/project.ts';
 import {
   closingLine,
   countBroken,
@@ -7,7 +8,9 @@ import {
   countDoctest,
   countSimulator,
   countVitest,
+  replayOf,
   sum,
+  withinTime,
 } from '../../../scripts/lib/results.ts';
 
 describe('counting results', () => {
@@ -42,6 +45,24 @@ describe('counting results', () => {
     expect(countBroken('native/io/a.cc:3: assertion failed: x\n', 134).passed).toBe(1);
     expect(countBroken('seeds: 40 passed, 0 failed\n', 0).failed).toBe(1);
     expect(countBroken('unknown option --seeds\n', 2).failed).toBe(1);
+  });
+
+  it('finds the command that replays a failing seed', () => {
+    const output = 'FAILED seed 7: x\n  replay: /b/proxy_sim --seed 7 --verbose\nseeds: 6 passed';
+    expect(replayOf(output)).toEqual(['/b/proxy_sim', '--seed', '7', '--verbose']);
+    expect(replayOf('the run aborted; replay: /b/io_sim --seed 2\n')).toEqual([
+      '/b/io_sim',
+      '--seed',
+      '2',
+    ]);
+    expect(replayOf('seeds: 40 passed, 0 failed\n')).toBeUndefined();
+  });
+
+  it('says how long a step took and whether that is within its limit', () => {
+    const inTime = { line: 'x: took 59.9 s, limit 60 s: met', counts: { passed: 1, failed: 0 } };
+    const late = { line: 'x: took 61.2 s, limit 60 s: MISSED', counts: { passed: 0, failed: 1 } };
+    expect(withinTime('x', 59_900, 60_000)).toEqual(inTime);
+    expect(withinTime('x', 61_240, 60_000)).toEqual(late);
   });
 
   it("reads vitest's report: what did not run or did not load has failed", () => {
@@ -82,5 +103,11 @@ describe('compile_commands.json', () => {
     expect(parseMakeCommands(output, '/r')).toEqual([
       { directory: '/r', command: 'g++ -O1 -MMD -c -o /o/a.o /r/a.cc', file: '/r/a.cc' },
     ]);
+  });
+
+  it('has every file outside of the addon once', () => {
+    const files = ['test', 'bench'].flatMap((folder) => listFiles(folder, ['.cc']));
+    const named = otherCommands().map(({ file }) => file);
+    expect(named.sort()).toEqual(files.map(inRoot).sort());
   });
 });

@@ -23,7 +23,6 @@ const pool = (slot: number, members: Plan['pools'][number]['members']) => ({
   connectTimeoutMs: 5000,
   connectRetries: 2,
   http: defaults.poolHttp,
-  membersVersion: 7,
   members,
 });
 const listener = (slot: number, routes: Plan['listeners'][number]['routes']) => ({
