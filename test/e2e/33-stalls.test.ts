@@ -39,7 +39,7 @@ forEachEngine((engine) => {
     return runSluice(scene, simpleConfig(engine, [flood.address], { listener: { idleTimeout } }));
   };
 
-  it('a reader that acknowledges outlives the idle timeout, one that stopped is reset', async () => {
+  it('a reader that acknowledges outlives the idle timeout, a stopped one is reset', async () => {
     const served = await serveFlood('600ms');
     const cut = async (): Promise<number> =>
       (await served.metrics()).sum('sluice_worker_stalls_cut_total');

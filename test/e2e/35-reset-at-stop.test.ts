@@ -1,5 +1,5 @@
-// A listener goes while connections are queued that cannot be accepted, for want of descriptors: the
-// kernel resets them, and they are counted.
+// A listener goes while connections are queued that cannot be accepted, for want of descriptors:
+// the kernel resets them, and they are counted.
 import { beforeAll, expect, it } from 'vitest';
 import { simpleConfig } from '../fixtures/balancers.ts';
 import { openClients } from '../fixtures/clients.ts';

@@ -1,7 +1,8 @@
-// JavaScript stands still for more than five seconds under load: traffic does not notice. The load and the
-// balancer are processes of their own. What is compared are runs within seconds of each other:
-// before, during and after, so that a machine which grows slower or faster counts for both. What a
-// busy loop takes from the processors is not the point: in the runs beside it another process spins.
+// JavaScript stands still for more than five seconds under load: traffic does not notice. The load
+// and the balancer are processes of their own. What is compared are runs within seconds of each
+// other: before, during and after, so that a machine which grows slower or faster counts for both.
+// What a busy loop takes from the processors is not the point: beside the other runs another
+// process spins.
 import { beforeAll, expect, it } from 'vitest';
 import { simpleConfig } from '../fixtures/balancers.ts';
 import { expectUnaffected, load, measure, type Run, type Site } from '../fixtures/compared.ts';
