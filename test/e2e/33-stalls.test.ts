@@ -1,13 +1,26 @@
 // Peers that take long: who still acknowledges is slow, who does not is cut. And bulk, which leaves
 // the copying path and comes back to it.
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { simpleConfig } from '../fixtures/balancers.ts';
 import { openClient, type Target } from '../fixtures/clients.ts';
-import { type Program, runSluice, start, startOriginProcess } from '../fixtures/programs.ts';
+import { expectUnaffected, measure, type Run } from '../fixtures/compared.ts';
+import { buildLoad, freePorts } from '../fixtures/load-programs.ts';
+import {
+  buildOnce,
+  type Program,
+  runSluice,
+  start,
+  startOriginProcess,
+} from '../fixtures/programs.ts';
 import { forEachEngine, pause, root, until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
+beforeAll(() => {
+  buildOnce();
+  buildLoad(root);
+});
+
 const exitAtReset = 3; // of the slow reader
 const floodBytes = 100 * 1024 * 1024;
 
@@ -26,7 +39,7 @@ forEachEngine((engine) => {
     return runSluice(scene, simpleConfig(engine, [flood.address], { listener: { idleTimeout } }));
   };
 
-  it('a reader that acknowledges outlives the idle timeout, one that stopped is reset', async () => {
+  it('a reader that acknowledges outlives the idle timeout, a stopped one is reset', async () => {
     const served = await serveFlood('600ms');
     const cut = async (): Promise<number> =>
       (await served.metrics()).sum('sluice_worker_stalls_cut_total');
@@ -58,5 +71,41 @@ forEachEngine((engine) => {
     const spliced = metrics.sum('sluice_worker_engine_spliced_bytes_total');
     expect(spliced).toBeGreaterThan(floodBytes / 2);
     expect(metrics.sum('sluice_worker_pipes_refused_total')).toBe(0);
+  });
+
+  it('a reader that is slow takes nothing from other traffic', async () => {
+    const flood = await startOriginProcess(scene, 'flood');
+    const origins = await freePorts(2);
+    const config = simpleConfig(
+      engine,
+      origins.map((port) => `127.0.0.1:${port}`),
+    );
+    const served = await runSluice(scene, {
+      ...config,
+      listeners: {
+        ...config.listeners,
+        flood: { listen: '127.0.0.1:0', mode: 'tcp', routes: [{ pool: 'flood' }] },
+      },
+      pools: { ...config.pools, flood: { backends: [flood.address] } },
+    });
+    const site = { pid: served.program.pid, target: served.address(), origins };
+    const beside = async (): Promise<Run> => {
+      const reader = await slowReader(served.address('flood'), 64 * 1024, 50);
+      await pause(100);
+      const run = await measure(scene, site, 0.7);
+      expect(reader.hasExited).toBe(false);
+      reader.child.kill('SIGKILL');
+      await reader.exited;
+      return run;
+    };
+    const usual: Run[] = [];
+    const affected: Run[] = [];
+    await measure(scene, site, 0.5); // The first connections cost more.
+    for (let round = 0; round < 2; round++) {
+      usual.push(await measure(scene, site, 0.7));
+      affected.push(await beside());
+    }
+    usual.push(await measure(scene, site, 0.7));
+    expectUnaffected(`${engine}, beside a slow reader`, usual, affected);
   });
 });

@@ -1,11 +1,19 @@
 // A pool is edited a thousand times while a thousand connections are open: none of them closes.
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { assertServedBy, metricsOf, simpleConfig, startBalancer } from '../fixtures/balancers.ts';
 import { exchange, openClients, type Target } from '../fixtures/clients.ts';
+import { expectUnaffected, measure, type Run } from '../fixtures/compared.ts';
+import { BalancerProcess, buildLoad, freePorts } from '../fixtures/load-programs.ts';
 import { echo, startOrigins } from '../fixtures/origins.ts';
-import { forEachEngine, until, useScene } from '../fixtures/scene.ts';
+import { buildOnce } from '../fixtures/programs.ts';
+import { forEachEngine, root, until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
+beforeAll(() => {
+  buildOnce();
+  buildLoad(root);
+});
+
 const connections = 1000;
 const edits = 1000;
 
@@ -63,5 +71,29 @@ forEachEngine((engine) => {
     for (const client of left) client.write('y');
     await Promise.all(left.map((client) => client.receive(2)));
     assertServedBy(metricsOf(lb), engine);
+  });
+
+  it('has no effect on traffic beyond noise', async () => {
+    const origins = await freePorts(2);
+    const addresses = origins.map((port) => `127.0.0.1:${port}`);
+    const lb = await BalancerProcess.start(scene, simpleConfig(engine, addresses));
+    const site = { pid: lb.program.pid, target: lb.target, origins };
+    const edited = async (): Promise<Run> => {
+      lb.program.out.length = 0;
+      lb.program.tell('edit 900');
+      const run = await measure(scene, site, 0.7);
+      const { edits } = JSON.parse(await lb.program.line(/"edits"/)) as { edits: number };
+      expect(edits).toBeGreaterThan(15);
+      return run;
+    };
+    const usual: Run[] = [];
+    const affected: Run[] = [];
+    await measure(scene, site, 0.5); // The first connections cost more.
+    for (let round = 0; round < 2; round++) {
+      usual.push(await measure(scene, site, 0.7));
+      affected.push(await edited(), await edited());
+      usual.push(await measure(scene, site, 0.7));
+    }
+    expectUnaffected(`${engine}, edited`, usual, affected);
   });
 });

@@ -19,7 +19,7 @@ import { exchange, openClients, type Target } from '../fixtures/clients.ts';
 import { BalancerProcess, buildLoad, freePorts, startLoad } from '../fixtures/load-programs.ts';
 import { echo, startOrigin, startOrigins } from '../fixtures/origins.ts';
 import { openFiles } from '../fixtures/process-facts.ts';
-import { buildOnce } from '../fixtures/programs.ts';
+import { buildOnce, runSluice } from '../fixtures/programs.ts';
 import { Metrics } from '../fixtures/prometheus-text.ts';
 import { forEachEngine, pause, root, until, useScene } from '../fixtures/scene.ts';
 import { proveServing } from '../fixtures/serving.ts';
@@ -94,6 +94,28 @@ forEachEngine((engine) => {
       errors: [],
     });
     expect((await result).work).toBeGreaterThan(0);
+  });
+
+  it('SIGTERM under load breaks no exchange', async () => {
+    const origins = await freePorts(2);
+    const backends = origins.map((port) => `127.0.0.1:${port}`);
+    const served = await runSluice(scene, simpleConfig(engine, backends));
+    const { result } = startLoad(scene, served.address(), origins, { seconds: 1.5 });
+    await pause(800);
+    await served.prove(engine);
+    served.program.child.kill('SIGTERM');
+    await served.program.record('draining');
+    // What the kernel had queued meanwhile is still served.
+    const isRefused = (): Promise<boolean> =>
+      exchange(served.address()).then(
+        () => false,
+        () => true,
+      );
+    await until('new connections are refused', isRefused);
+    const { errors, first_error, work } = await result;
+    expect({ errors, first_error }).toEqual({ errors: 0, first_error: '' });
+    expect(work).toBeGreaterThan(1000);
+    expect(await served.program.exited).toEqual({ code: 0, signal: null });
   });
 
   it('works in a worker thread, and ends with it', async () => {
