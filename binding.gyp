@@ -26,6 +26,8 @@
             'native/napi/addon.cc',
             'native/proxy/bulk.cc',
             'native/proxy/forward.cc',
+            'native/proxy/route_path.cc',
+            'native/proxy/router.cc',
             'native/proxy/tunnels.cc',
             'native/shm/region.cc',
             'native/upstream/connector.cc',
