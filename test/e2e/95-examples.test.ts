@@ -85,7 +85,10 @@ describe('the documents', () => {
   });
 
   it('name every metric with its type, and no other', async () => {
-    const lb = await startBalancer(scene, simpleConfig('epoll', ['127.0.0.1:9']));
+    const config = simpleConfig('epoll', ['127.0.0.1:9']);
+    const http = { listen: '127.0.0.1:0', mode: 'http' as const, routes: [{ pool: 'web' }] };
+    const listeners = { ...config.listeners, http };
+    const lb = await startBalancer(scene, { ...config, listeners });
     const types = [...lb.metrics().matchAll(/^# TYPE (\S+) (\S+)$/gm)];
     const real = types.map(([, name, type]) => `${name} ${type}`);
     const rows = [...read('docs/metrics.md').matchAll(/^\| `(sluice_\w+)` \| (\w+) \|/gm)];
