@@ -58,7 +58,7 @@ export class Core {
   constructor(options: CoreOptions) {
     this.#options = options;
     this.log = options.log;
-    this.#region = new Region(options.fleet.region);
+    this.#region = new Region(options.fleet.region, options.fleet.areas);
     this.reader = new Reader(this.#region);
     const { emit, log, stuckAfterMs } = options;
     const watch = { stuckAfterMs, intervalMs: heartbeatCheckMs };
