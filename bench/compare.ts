@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { buildLoad, type LoadResult, runLoad } from './load.ts';
 import { balancerCpu, loadCpu, machineNote, relaunch } from './machine.ts';
 import { readMemory } from './memory.ts';
+import { runMicro } from './micro.ts';
 import { type Options, parseOptions, UsageError } from './options.ts';
 import {
   type Contender,
@@ -144,6 +145,11 @@ function checkInstalled(options: Options): boolean {
 
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2));
+  if (options.rows.length === 0) {
+    console.log(machineNote());
+    runMicro(root, options.micro);
+    return 0;
+  }
   if (!checkInstalled(options)) return 2;
   const status = await relaunch(options);
   if (status !== undefined) return status;
@@ -152,6 +158,7 @@ async function main(): Promise<number> {
   }
   const machine = machineNote();
   console.log(machine);
+  runMicro(root, options.micro);
   buildLoad(root);
   const comparison = new Comparison(options);
   process.once('exit', () => {

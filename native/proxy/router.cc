@@ -130,7 +130,8 @@ uint32_t find_in_host(SnapshotView view, uint32_t index, RoutePath& path) {
 uint32_t find_by_host(SnapshotView view, uint32_t listener, uint32_t label_mask, HostName& name,
                       RoutePath& path) {
   name.hash_all(view.head().hash_seed, listener, label_mask);
-  if ((label_mask & 1) != 0) {
+  // What begins with a dot is the key of a wildcard, and no name.
+  if ((label_mask & 1) != 0 && *name.from(0) != '.') {
     const uint32_t exact = find_host(view, listener, name.hash(), name.from(0), name.bytes_from(0));
     const uint32_t route = find_in_host(view, exact, path);
     if (route != Router::kNoRoute) return route;

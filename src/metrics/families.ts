@@ -19,13 +19,19 @@ export interface Sample {
   readonly labels: Labels;
   // From the unit of the word to the base unit.
   readonly factor: number;
+  // Of requests: only where there are any.
+  readonly http: boolean;
 }
 
 export interface HistogramFamily {
   readonly field: string;
   readonly name: string;
   readonly help: string;
+  readonly http: boolean;
 }
+
+const ofRequests =
+  /^(request|answered|response|clientAborted|httpUpgrades|idleConnections|connectionsReused)/;
 
 const prefixes: Readonly<Record<CountedBlock, string>> = {
   worker: 'sluice_worker',
@@ -195,6 +201,7 @@ export function samplesOf(block: CountedBlock): Sample[] {
       help: exception?.help ?? help,
       labels: exception?.labels ?? {},
       factor: factors[unit] ?? 1,
+      http: ofRequests.test(field),
     };
   });
 }
@@ -203,6 +210,6 @@ export function histogramsOf(block: CountedBlock): HistogramFamily[] {
   return fieldsOf(block).flatMap(([field, { metric, help = '' }]) => {
     if (metric !== 'histogram') return [];
     const name = exceptions[block][field]?.name ?? `${snake(field)}_seconds`;
-    return { field, name: `${prefixes[block]}_${name}`, help };
+    return { field, name: `${prefixes[block]}_${name}`, help, http: ofRequests.test(field) };
   });
 }

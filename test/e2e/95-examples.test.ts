@@ -89,7 +89,10 @@ describe('the documents', () => {
   });
 
   it.each(engines)('name every metric of %s with its type, and no other', async (engine) => {
-    const lb = await startBalancer(scene, simpleConfig(engine, ['127.0.0.1:9']));
+    const config = simpleConfig(engine, ['127.0.0.1:9']);
+    const http = { listen: '127.0.0.1:0', mode: 'http' as const, routes: [{ pool: 'web' }] };
+    const listeners = { ...config.listeners, http };
+    const lb = await startBalancer(scene, { ...config, listeners });
     const types = [...lb.metrics().matchAll(/^# TYPE (\S+) (\S+)$/gm)];
     const real = types.map(([, name, type]) => `${name} ${type}`);
     const rows = [...read('docs/metrics.md').matchAll(/^\| `(sluice_\w+)` \| (\w+) \|/gm)];

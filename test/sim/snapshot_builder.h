@@ -11,8 +11,8 @@
 
 #include "base/assert.h"
 #include "shm/region.h"
-#include "shm/route_hash.h"
 #include "shm/snapshot.h"
+#include "sim/route_builder.h"
 
 namespace sluice::test {
 
@@ -24,6 +24,9 @@ struct ListenerSpec {
   uint32_t idle_timeout_ms = 60'000;
   uint32_t max_connections = 0;
   shm::AddressFamily family = shm::AddressFamily::ipv4;
+  shm::Mode mode = shm::Mode::tcp;
+  // Of mode http; a TCP listener has the one route to `pool`, in the slot of its own number.
+  std::vector<RouteSpec> routes;
 };
 
 struct PoolSpec {
@@ -51,6 +54,7 @@ struct ConfigSpec {
   std::vector<BackendSpec> backends;
   uint32_t listeners_version = 1;
   uint32_t max_connections = 0;
+  uint32_t hash_seed = 0x5eed;
 };
 
 class SnapshotBuilder {
@@ -69,6 +73,12 @@ class SnapshotBuilder {
     for (const BackendSpec& backend : config.backends) put(head, backend);
     for (const PoolSpec& pool : config.pools) put(head, pool);
     for (const ListenerSpec& entry : config.listeners) put(head, entry);
+    RouteBuilder routes(base_, config.hash_seed);
+    for (const ListenerSpec& entry : config.listeners) {
+      const std::vector<RouteSpec> tcp{{.slot = entry.slot, .pool = entry.pool}};
+      routes.add(entry.slot, entry.mode == shm::Mode::tcp ? tcp : entry.routes);
+    }
+    routes.finish();
     return head.generation;
   }
 
@@ -136,7 +146,7 @@ class SnapshotBuilder {
     raise(head.listeners_high, spec.slot);
     auto& entry = at<shm::SnapshotListener>(shm::kSnapshotListenerOffset, spec.slot);
     entry = shm::SnapshotListener{};
-    entry.mode = static_cast<uint32_t>(shm::Mode::tcp);
+    entry.mode = static_cast<uint32_t>(spec.mode);
     entry.incarnation = spec.incarnation;
     entry.descriptor_first = head.descriptors_count;
     entry.descriptor_count = static_cast<uint32_t>(spec.descriptors.size());
@@ -146,13 +156,6 @@ class SnapshotBuilder {
     for (const int fd : spec.descriptors) {
       at<shm::SnapshotDescriptor>(shm::kSnapshotDescriptorOffset, head.descriptors_count++).fd = fd;
     }
-    entry.any_route = ++head.routes_high;
-    auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, entry.any_route - 1);
-    route = shm::SnapshotRoute{};
-    route.incarnation = 1;
-    route.scope = shm::kListenerScope | spec.slot;
-    route.pool = spec.pool;
-    route.listener = spec.slot;
   }
 
   uint8_t* base_;
