@@ -65,7 +65,7 @@ const byClass: Readonly<Record<string, Exception>> = Object.fromEntries(
   ]),
 );
 const answers: Readonly<Record<string, Exception>> = Object.fromEntries(
-  [400, 404, 405, 408, 413, 414, 417, 431, 502, 503, 504, 505].map((status) => [
+  [400, 404, 408, 413, 414, 417, 431, 501, 502, 503, 504, 505].map((status) => [
     `answered${status}Total`,
     {
       name: 'answers_total',
