@@ -102,7 +102,7 @@ const http = z.strictObject({
     .optional(),
   serverClose: z
     .boolean({ error: 'expected true or false' })
-    .describe('Closes the connection to the client after each answer. Default false.')
+    .describe('Closes the connection to the backend after each answer. Default false.')
     .optional(),
 });
 

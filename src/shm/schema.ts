@@ -205,7 +205,7 @@ export const blocks = {
       fieldsMax: u32,
       // 1: requests and answers are given a Via field.
       via: u32,
-      // 1: the connection to the client ends with the answer.
+      // 1: the connection to the backend ends with the answer.
       serverClose: u32,
       trustedFirst: u32,
       trustedCount: u32,
