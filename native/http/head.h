@@ -85,7 +85,7 @@ struct RequestHead {
   uint8_t minor_version = 1;      // HTTP/1.x
   bool keep_alive = true;         // by version and Connection, RFC 9112 section 9.3
   bool expects_continue = false;  // Expect: 100-continue, HTTP/1.1 only
-  bool wants_upgrade = false;     // Connection: upgrade with an Upgrade other than h2c
+  bool wants_upgrade = false;     // Upgrade other than h2c, named by Connection, no body
   uint16_t field_count = 0;
   uint64_t content_length = 0;
   Span method_text;

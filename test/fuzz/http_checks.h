@@ -32,4 +32,8 @@ std::string check_request(const std::string& text, Prng& prng, Tally* tally);
 std::string check_response(const std::string& text, Prng& prng, Tally* tally);
 std::string check_body(const std::string& text, Prng& prng, Tally* tally);
 
+// Reads messages from stdin as --write prints them, and prints a line of JSON for each: what a
+// proxy makes of it, head and body.
+int judge_messages();
+
 }  // namespace sluice::http_fuzz

@@ -1,6 +1,7 @@
 // Heads: one verdict however they are cut, spans that cover the head, a reading of the framing that
 // a second, naive reader shares, and a forwarded head that parses to the same.
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "http/parse.h"
@@ -173,6 +174,28 @@ std::string check_framing(std::string_view text, const Head& head, bool bodiless
   return fits ? "" : "the framing differs";
 }
 
+// Nothing that is ours or the sender's alone is kept.
+template <typename Head>
+std::string check_dropped(std::string_view text, const Head& head) {
+  std::string named =
+      ",connection,keep-alive,proxy-connection,te,upgrade,transfer-encoding,"
+      "content-length,http2-settings,";
+  for (const NaiveField& field : read_naively(text.substr(0, head.bytes))) {
+    if (field.name != "connection") continue;
+    for (const char c : field.value + ",") {
+      if (c != ' ' && c != '\t') named += lower(std::string(1, c));
+    }
+  }
+  for (uint32_t i = 0; i < head.field_count; i++) {
+    const Field& field = head.fields[i];
+    const std::string name = lower(at(text, field.line).substr(0, field.name_bytes));
+    const bool underscore = std::is_same_v<Head, RequestHead> && name.find('_') != name.npos;
+    const bool expected = underscore || named.find("," + name + ",") != named.npos;
+    if (field.dropped != expected) return name + " is dropped, or not, wrongly";
+  }
+  return "";
+}
+
 // What a proxy sends on: the kept lines, and the framing anew.
 template <typename Head>
 std::string forwarded(std::string_view text, const Head& head, std::string start) {
@@ -281,6 +304,7 @@ std::string check_head(const std::string& text, Method method, Prng& prng, Tally
   wrong = check_spans(text, head);
   if (wrong.empty()) wrong = check_framing(text, head, is_bodiless(head, method));
   if (wrong.empty()) wrong = check_host(text, head);
+  if (wrong.empty()) wrong = check_dropped(text, head);
   return wrong.empty() ? check_forwarded(text, head, method) : wrong;
 }
 

@@ -1,7 +1,8 @@
 // Fuzzes the parser of HTTP/1 with messages made from seeds.
-//   http_fuzz --seeds A..B [--require-all] [--seed N --verbose] [--write A..B]
+//   http_fuzz --seeds A..B [--require-all] [--seed N --verbose] [--write A..B] [--judge]
 // --require-all fails when a reason to refuse was never met; --write prints requests and responses
-// for other parsers, each as `kind bytes` on a line and then its bytes.
+// for other parsers, each as `kind bytes` on a line and then its bytes; --judge reads such messages
+// and prints a line of JSON for each.
 #include <signal.h>
 #include <unistd.h>
 
@@ -138,13 +139,16 @@ int run(int argc, char** argv) {
       seeds = range_of(argv[++i]);
     } else if (is("--write") && i + 1 < argc) {
       return write_messages(range_of(argv[++i])), 0;
+    } else if (is("--judge")) {
+      return judge_messages();
     } else if (is("--require-all")) {
       require_all = true;
     } else if (is("--verbose")) {
       verbose = true;
     } else {
       std::fprintf(stderr,
-                   "usage: %s --seeds A..B [--require-all] [--seed N --verbose] [--write A..B]\n",
+                   "usage: %s --seeds A..B [--require-all] [--seed N --verbose] [--write A..B] "
+                   "[--judge]\n",
                    program);
       return 2;
     }
