@@ -89,8 +89,9 @@ struct RequestHead {
   uint16_t field_count = 0;
   uint64_t content_length = 0;
   Span method_text;
-  Span target;     // as received
-  Span path;       // origin-form part of the target, query included; "*" for asterisk-form
+  Span target;  // as received
+  // Origin-form part of the target, query included; "*" for asterisk-form. Never empty.
+  Span path;
   Span authority;  // Host's value (equal to an absolute target's); bytes 0: HTTP/1.0 without Host
   Field fields[kFieldsMax];
 };
@@ -100,8 +101,8 @@ struct ResponseHead {
   uint16_t status = 0;  // 100..999
   uint8_t minor_version = 1;
   Framing framing = Framing::none;  // what RFC 9112 section 6.3 says for this method and status
-  bool keep_alive = true;
-  bool upgrades = false;  // 101 with Connection: upgrade and Upgrade
+  bool keep_alive = true;           // as in a request; false when framing is until_close
+  bool upgrades = false;            // 101 with Connection: upgrade and Upgrade
   bool has_date = false;
   bool has_length = false;  // a Content-Length is present (also on HEAD and 304)
   uint16_t field_count = 0;
