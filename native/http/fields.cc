@@ -61,7 +61,8 @@ Refusal note_connection(const uint8_t* data, Span value, FieldFacts* facts) {
       if (is_essential(text, member.bytes) || facts->named_count == kConnectionNamesMax) {
         return Refusal::bad_field_value;
       }
-      facts->named[facts->named_count++] = member;
+      facts->named_offset[facts->named_count] = member.offset;
+      facts->named_bytes[facts->named_count++] = member.bytes;
     }
   }
 }
@@ -153,7 +154,7 @@ Refusal note(Kind kind, const uint8_t* data, Field* field, FieldFacts* facts) {
 
 void drop_named(const uint8_t* data, const FieldFacts& facts, Field* fields, uint32_t count) {
   for (uint32_t i = 0; i < facts.named_count; i++) {
-    const Span name = facts.named[i];
+    const Span name{facts.named_offset[i], facts.named_bytes[i]};
     for (uint32_t f = 0; f < count; f++) {
       if (fields[f].name_bytes != name.bytes) continue;
       const uint8_t* text = data + fields[f].line.offset;
@@ -171,44 +172,47 @@ const uint8_t* end_of_rare_name(const uint8_t* from, const uint8_t* end, bool* h
   return from;
 }
 
-}  // namespace
-
-Parsed read_field_line(const uint8_t* data, uint32_t at, uint32_t bytes, Field* field,
-                       bool* has_underscore, Refusal* why) {
+// The line from `at` on, whose first control byte is at `stop` (`bytes`: there is none yet). Sets
+// everything of `field`; complete when its CRLF is there.
+Parsed read_line(Kind kind, const uint8_t* data, uint32_t at, uint32_t stop, uint32_t bytes,
+                 Field* field, Refusal* why) {
   const uint8_t* const start = data + at;
-  const uint8_t* const end = data + bytes;
-  const uint8_t* colon = scan::find<scan::NameEnd>(start, end);
-  *has_underscore = false;
-  if (colon < end && *colon != ':') colon = end_of_rare_name(colon, end, has_underscore);
-  if (colon == end) return Parsed::incomplete;
+  const uint8_t* const end = data + stop;
+  const uint8_t* colon = scan::find<scan::NameEnd>(start, data + bytes);
+  bool has_underscore = false;
+  if (colon < end && *colon != ':') colon = end_of_rare_name(colon, end, &has_underscore);
+  if (colon >= end && stop == bytes) return Parsed::incomplete;
   if (*colon == '\n') return refuse(Refusal::bad_line_end, why);
   // Whitespace before the colon, too: RFC 9112 section 5.1.
   if (*colon != ':' || colon == start || colon - start > UINT16_MAX) {
     return refuse(Refusal::bad_field_name, why);
   }
-  const uint8_t* value = colon + 1;
-  while (value < end && scan::is_blank(*value)) value++;
-  const uint8_t* stop = scan::find<scan::ValueEnd>(value, end);
-  if (stop == end) return Parsed::incomplete;
-  if (*stop != '\r') {
-    return refuse(*stop == '\n' ? Refusal::bad_line_end : Refusal::bad_field_value, why);
+  if (stop == bytes) return Parsed::incomplete;
+  if (*end != '\r') {
+    return refuse(*end == '\n' ? Refusal::bad_line_end : Refusal::bad_field_value, why);
   }
-  if (stop + 1 == end) return Parsed::incomplete;
-  if (stop[1] != '\n') return refuse(Refusal::bad_line_end, why);
-  const uint8_t* value_end = stop;
+  if (stop + 1 == bytes) return Parsed::incomplete;
+  if (end[1] != '\n') return refuse(Refusal::bad_line_end, why);
+  const uint8_t* value = colon + 1;
+  while (scan::is_blank(*value)) value++;
+  const uint8_t* value_end = end;
   while (value_end > value && scan::is_blank(value_end[-1])) value_end--;
-  field->line = {at, static_cast<uint32_t>(stop + 2 - start)};
+  field->line = {at, stop + 2 - at};
   field->value = {static_cast<uint32_t>(value - data), static_cast<uint32_t>(value_end - value)};
   field->name_bytes = static_cast<uint16_t>(colon - start);
   field->name = name_of(start, field->name_bytes);
+  field->dropped = has_underscore && kind == Kind::request;
   return Parsed::complete;
 }
+
+}  // namespace
 
 Parsed read_fields(Kind kind, const uint8_t* data, uint32_t* at, uint32_t bytes,
                    uint32_t fields_max, Field* fields, uint16_t* count, FieldFacts* facts,
                    Refusal* why) {
   uint32_t found = 0;
   uint32_t line = *at;
+  scan::Marks<scan::ValueEnd> stops(data, line, bytes);
   for (;;) {
     if (line == bytes) return Parsed::incomplete;
     const uint8_t first = data[line];
@@ -223,10 +227,8 @@ Parsed read_fields(Kind kind, const uint8_t* data, uint32_t* at, uint32_t bytes,
     }
     if (found == fields_max) return refuse(Refusal::too_many_fields, why);
     Field* field = &fields[found];
-    bool has_underscore;
-    const Parsed parsed = read_field_line(data, line, bytes, field, &has_underscore, why);
+    const Parsed parsed = read_line(kind, data, line, stops.next(line), bytes, field, why);
     if (parsed != Parsed::complete) return parsed;
-    field->dropped = has_underscore && kind == Kind::request;
     if (field->name != Name::other) {
       const Refusal reason = note(kind, data, field, facts);
       if (reason != Refusal::none) return refuse(reason, why);

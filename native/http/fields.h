@@ -29,13 +29,10 @@ struct FieldFacts {
   bool expects_continue = false;
   uint8_t upgrades = 0;  // how many Upgrade lines, at most 2 are told apart
   uint8_t named_count = 0;
-  Span named[kConnectionNamesMax];
+  // The first named_count are set; the rest costs every head time.
+  uint32_t named_offset[kConnectionNamesMax];
+  uint32_t named_bytes[kConnectionNamesMax];
 };
-
-// One line at `at`: complete when its CRLF is there. Sets everything of `field` but `dropped`, and
-// `has_underscore`.
-Parsed read_field_line(const uint8_t* data, uint32_t at, uint32_t bytes, Field* field,
-                       bool* has_underscore, Refusal* why);
 
 // The lines from `*at` up to and with the empty one. On `complete`, `*at` is behind it, and fields
 // that Connection names are marked as dropped.

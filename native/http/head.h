@@ -85,12 +85,13 @@ struct RequestHead {
   uint8_t minor_version = 1;      // HTTP/1.x
   bool keep_alive = true;         // by version and Connection, RFC 9112 section 9.3
   bool expects_continue = false;  // Expect: 100-continue, HTTP/1.1 only
-  bool wants_upgrade = false;     // Connection: upgrade with an Upgrade other than h2c
+  bool wants_upgrade = false;     // Upgrade other than h2c, named by Connection, no body
   uint16_t field_count = 0;
   uint64_t content_length = 0;
   Span method_text;
-  Span target;     // as received
-  Span path;       // origin-form part of the target, query included; "*" for asterisk-form
+  Span target;  // as received
+  // Origin-form part of the target, query included; "*" for asterisk-form. Never empty.
+  Span path;
   Span authority;  // Host's value (equal to an absolute target's); bytes 0: HTTP/1.0 without Host
   Field fields[kFieldsMax];
 };
@@ -100,8 +101,8 @@ struct ResponseHead {
   uint16_t status = 0;  // 100..999
   uint8_t minor_version = 1;
   Framing framing = Framing::none;  // what RFC 9112 section 6.3 says for this method and status
-  bool keep_alive = true;
-  bool upgrades = false;  // 101 with Connection: upgrade and Upgrade
+  bool keep_alive = true;           // as in a request; false when framing is until_close
+  bool upgrades = false;            // 101 with Connection: upgrade and Upgrade
   bool has_date = false;
   bool has_length = false;  // a Content-Length is present (also on HEAD and 304)
   uint16_t field_count = 0;

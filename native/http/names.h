@@ -35,8 +35,52 @@ bool is_word(const uint8_t* text, uint32_t bytes, const char (&lower)[N]) {
   }
 }
 
+template <uint32_t N>
+Name named(const uint8_t* text, const char (&lower)[N], Name name) {
+  return is_word(text, N - 1, lower) ? name : Name::other;
+}
+
 // Token bytes in, so that the comparison of is_word holds.
-Name name_of(const uint8_t* text, uint32_t bytes);
+inline Name name_of(const uint8_t* text, uint32_t bytes) {
+  if (bytes == 0) return Name::other;
+  const char first = static_cast<char>(text[0] | 0x20);
+  switch (bytes) {
+    case 2:
+      return named(text, "te", Name::te);
+    case 3:
+      return named(text, "via", Name::via);
+    case 4:
+      if (first == 'h') return named(text, "host", Name::host);
+      return named(text, "date", Name::date);
+    case 6:
+      return named(text, "expect", Name::expect);
+    case 7:
+      if (first == 'u') return named(text, "upgrade", Name::upgrade);
+      return named(text, "trailer", Name::trailer);
+    case 9:
+      return named(text, "forwarded", Name::forwarded);
+    case 10:
+      if (first == 'c') return named(text, "connection", Name::connection);
+      return named(text, "keep-alive", Name::keep_alive);
+    case 14:
+      if (first == 'c') return named(text, "content-length", Name::content_length);
+      return named(text, "http2-settings", Name::http2_settings);
+    case 15:
+      return named(text, "x-forwarded-for", Name::x_forwarded_for);
+    case 16:
+      if (first == 'x') return named(text, "x-forwarded-host", Name::x_forwarded_host);
+      return named(text, "proxy-connection", Name::proxy_connection);
+    case 17:
+      if (first == 'x') return named(text, "x-forwarded-proto", Name::x_forwarded_proto);
+      return named(text, "transfer-encoding", Name::transfer_encoding);
+    case 18:
+      return named(text, "proxy-authenticate", Name::proxy_authenticate);
+    case 19:
+      return named(text, "proxy-authorization", Name::proxy_authorization);
+    default:
+      return Name::other;
+  }
+}
 
 // Names that say how a message is framed, routed, authenticated or to be read. A trailer must not
 // carry them (RFC 9110 section 6.5.1), and Connection must not name them (section 7.6.1), which

@@ -15,7 +15,8 @@
 //    `path` is the last slash of "://". With a query but no path, or with OPTIONS (which would have
 //    to become `*`), there is no such span, and it is refused.
 //  - Connection may name at most 16 fields and none that the next recipient decides by.
-//  - Upgrade is an offer only when it stands on one well-formed line without h2c, in HTTP/1.1.
+//  - Upgrade is an offer only when it stands on one well-formed line without h2c, in HTTP/1.1, and
+//    the request has no body: servers disagree whether a body comes before the switch.
 //  - Expect is checked in every version, and obeyed in HTTP/1.1.
 #pragma once
 

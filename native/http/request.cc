@@ -157,7 +157,8 @@ Refusal conclude(const uint8_t* data, const FieldFacts& facts, RequestHead* out)
   out->content_length = facts.content_length;
   out->keep_alive = keeps_alive(facts, out->minor_version);
   out->expects_continue = facts.expects_continue && current;
-  out->wants_upgrade = offers_upgrade(facts) && !facts.offers_h2c && current;
+  const bool bodiless = !facts.has_encoding && facts.content_length == 0;
+  out->wants_upgrade = offers_upgrade(facts) && !facts.offers_h2c && current && bodiless;
   return Refusal::none;
 }
 

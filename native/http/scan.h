@@ -1,6 +1,6 @@
-// Finding the byte that ends a name, a target or a value. `find` looks at 16 bytes at a time where
-// the machine allows; `find_portable` says the same byte by byte and is what other machines run.
-// Neither reads a byte outside of [from, end).
+// Finding the byte that ends a name, a target or a value. `find` and `marks_at` look at 16 bytes at
+// a time where the machine allows; their portable twins say the same byte by byte and are what
+// other machines run. None reads a byte outside of what it is given.
 #pragma once
 
 #include <cstdint>
@@ -105,21 +105,88 @@ const uint8_t* find_portable(const uint8_t* from, const uint8_t* end) {
   return from;
 }
 
+// One bit for each of the up to 64 bytes of [at, bytes): whether it is in the set.
+template <typename Set>
+uint64_t marks_portable(const uint8_t* data, uint32_t at, uint32_t bytes) {
+  uint64_t marks = 0;
+  for (uint32_t i = 0; i < 64 && at + i < bytes; i++) {
+    marks |= static_cast<uint64_t>(Set::has(data[at + i])) << i;
+  }
+  return marks;
+}
+
 #if defined(__SSE2__)
+template <typename Set>
+uint64_t marks_of_block(const uint8_t* block) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block));
+  return static_cast<uint32_t>(_mm_movemask_epi8(Set::has(v)));
+}
+
 template <typename Set>
 const uint8_t* find(const uint8_t* from, const uint8_t* end) {
   for (; end - from >= 16; from += 16) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-    const int found = _mm_movemask_epi8(Set::has(v));
-    if (found != 0) return from + __builtin_ctz(static_cast<unsigned>(found));
+    const uint64_t found = marks_of_block<Set>(from);
+    if (found != 0) return from + __builtin_ctzll(found);
   }
   return find_portable<Set>(from, end);
+}
+
+template <typename Set>
+uint64_t marks_at(const uint8_t* data, uint32_t at, uint32_t bytes) {
+  const uint8_t* from = data + at;
+  if (bytes - at >= 64) {
+    return marks_of_block<Set>(from) | marks_of_block<Set>(from + 16) << 16 |
+           marks_of_block<Set>(from + 32) << 32 | marks_of_block<Set>(from + 48) << 48;
+  }
+  if (bytes < 16) return marks_portable<Set>(data, at, bytes);
+  uint64_t marks = 0;
+  uint32_t done = 0;
+  const uint32_t left = bytes - at;
+  for (; left - done >= 16; done += 16) marks |= marks_of_block<Set>(from + done) << done;
+  // The block that ends where the bytes do; what was looked at before is shifted out.
+  const uint32_t rest = left - done;
+  if (rest > 0) marks |= marks_of_block<Set>(data + bytes - 16) >> (16 - rest) << done;
+  return marks;
 }
 #else
 template <typename Set>
 const uint8_t* find(const uint8_t* from, const uint8_t* end) {
   return find_portable<Set>(from, end);
 }
+template <typename Set>
+uint64_t marks_at(const uint8_t* data, uint32_t at, uint32_t bytes) {
+  return marks_portable<Set>(data, at, bytes);
+}
 #endif
+
+// Where the bytes of a set stand, for a search that goes forward. The blocks are looked at without
+// waiting for what was found in those before, so that lines are parsed side by side by the machine.
+template <typename Set>
+class Marks {
+ public:
+  Marks(const uint8_t* data, uint32_t from, uint32_t bytes)
+      : data_(data), bytes_(bytes), window_(from), marks_(marks_at<Set>(data, from, bytes)) {}
+
+  // The first of the set at `from` or behind it, else `bytes`. `from` never goes back.
+  uint32_t next(uint32_t from) {
+    for (;;) {
+      const uint32_t passed = from - window_;
+      if (passed < 64) {
+        const uint64_t ahead = marks_ >> passed;
+        if (ahead != 0) return from + static_cast<uint32_t>(__builtin_ctzll(ahead));
+      }
+      if (bytes_ - window_ <= 64) return bytes_;
+      window_ += 64;
+      marks_ = marks_at<Set>(data_, window_, bytes_);
+      if (from < window_) from = window_;
+    }
+  }
+
+ private:
+  const uint8_t* data_;
+  uint32_t bytes_;
+  uint32_t window_;
+  uint64_t marks_;
+};
 
 }  // namespace sluice::http::scan

@@ -46,10 +46,11 @@ function helperCommands(): Command[] {
 
 // Of everything but the addon, each file once.
 export function otherCommands(): Command[] {
-  const targets = ['native_tests', 'io_sim', 'proxy_sim'];
+  const targets = ['native_tests', 'io_sim', 'proxy_sim', 'http_fuzz'];
   const all = [
     ...makeCommands('test/native', ['VARIANT=asan', ...targets]),
     ...makeCommands('bench/load', []),
+    ...makeCommands('bench/micro', ['route', 'http_parse']),
     ...helperCommands(),
   ].filter(({ file }) => !file.startsWith(inRoot('native/')));
   return [...new Map(all.map((command) => [command.file, command])).values()];

@@ -21,11 +21,13 @@ export interface NativeTest {
 
 type Variant = 'asan' | 'tsan' | 'plain';
 type Simulator = 'io_sim' | 'proxy_sim';
+type Seeded = Simulator | 'http_fuzz';
 
 const simulators: readonly Simulator[] = ['io_sim', 'proxy_sim'];
 
 // More seeds where a seed is cheap.
 const seeds = { plain: 4000, asan: 300 } as const;
+const fuzzSeeds = { plain: 8000, asan: 2000 } as const;
 const brokenSeeds = 300;
 const repeatedSeeds = 40;
 
@@ -71,7 +73,7 @@ async function unitTests(variant: Variant): Promise<Counts> {
 }
 
 async function simulate(
-  simulator: Simulator,
+  simulator: Seeded,
   variant: 'plain' | 'asan',
   args: readonly string[],
   count?: number,
@@ -149,4 +151,16 @@ export function simulatorTests(): NativeTest[] {
     run: () => simulate('proxy_sim', 'asan', ['--day']),
   };
   return [...simulators.flatMap(testsOf), day, ...faulty];
+}
+
+// The parsers on messages made from seeds; every reason to refuse must have been met.
+export function fuzzTests(): NativeTest[] {
+  return (['plain', 'asan'] as const).map((variant) => {
+    const count = fuzzSeeds[variant];
+    const args = ['--seeds', `1..${count}`, '--require-all'];
+    return {
+      name: `http_fuzz ${variant}, ${count} seeds`,
+      run: () => simulate('http_fuzz', variant, args, count),
+    };
+  });
 }

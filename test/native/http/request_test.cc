@@ -168,6 +168,7 @@ TEST_CASE("request: field lines are as the grammar says") {
       {R::bad_field_name, "5", with(std::string("A\0: b\r\n", 7))},
       {R::bad_line_end, "2.2", with("A\n")},
       {R::bad_line_end, "2.2", with("A: b\n")},
+      {R::bad_line_end, "2.2", with("A: b\n\n")},
       {R::bad_line_end, "2.2", with("A: b\rc\r\n")},
       {R::bad_line_end, "2.2", with("A: b\r\r\n")},
       {R::bad_line_end, "2.2", with("\n")},
@@ -305,6 +306,10 @@ TEST_CASE("request: Upgrade and Expect") {
   };
   CHECK(upgrades("Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"));
   CHECK(upgrades("Upgrade: a/1, b\r\nConnection: upgrade\r\n"));
+  const std::string both = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+  CHECK(upgrades(both + "Content-Length: 0\r\n"));
+  CHECK_FALSE(upgrades(both + "Content-Length: 1\r\n"));
+  CHECK_FALSE(upgrades(both + "Transfer-Encoding: chunked\r\n"));
   CHECK_FALSE(upgrades("Upgrade: websocket\r\n"));
   CHECK_FALSE(upgrades("Connection: upgrade\r\n"));
   CHECK_FALSE(upgrades("Connection: upgrade, http2-settings\r\nUpgrade: h2c\r\n"));

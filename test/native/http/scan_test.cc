@@ -14,8 +14,8 @@ namespace {
 // Both ways to search agree on every start and length, in memory that ends where the text does.
 template <typename Set>
 void check_twins(sluice::Prng& prng, uint8_t common) {
-  for (int round = 0; round < 4000; round++) {
-    const uint32_t bytes = prng.below(80);
+  for (int round = 0; round < 2000; round++) {
+    const uint32_t bytes = prng.below(160);
     auto text = std::make_unique<uint8_t[]>(bytes);
     for (uint32_t i = 0; i < bytes; i++) {
       text[i] = prng.one_in(12) ? static_cast<uint8_t>(prng.next()) : common;
@@ -24,6 +24,9 @@ void check_twins(sluice::Prng& prng, uint8_t common) {
     for (uint32_t from = 0; from <= bytes; from++) {
       const uint8_t* found = scan::find<Set>(text.get() + from, end);
       REQUIRE(found == scan::find_portable<Set>(text.get() + from, end));
+      if (from == bytes) continue;
+      REQUIRE(scan::marks_at<Set>(text.get(), from, bytes) ==
+              scan::marks_portable<Set>(text.get(), from, bytes));
     }
   }
 }
@@ -52,6 +55,24 @@ TEST_CASE("scan: the wide search is the portable one") {
   check_twins<scan::ValueEnd>(prng, 0x80);
   check_twins<scan::TargetEnd>(prng, '~');
   check_twins<scan::NameEnd>(prng, '-');
+}
+
+TEST_CASE("scan: marks are met in order, however far apart") {
+  sluice::Prng prng(8);
+  for (int round = 0; round < 2000; round++) {
+    const uint32_t bytes = 1 + prng.below(400);
+    const uint32_t rarity = 1 + prng.below(200);
+    auto text = std::make_unique<uint8_t[]>(bytes);
+    for (uint32_t i = 0; i < bytes; i++) text[i] = prng.one_in(rarity) ? '\r' : 'x';
+    const uint8_t* const end = text.get() + bytes;
+    uint32_t from = prng.below(bytes);
+    scan::Marks<scan::ValueEnd> marks(text.get(), from, bytes);
+    while (from < bytes) {
+      const uint8_t* const expected = scan::find_portable<scan::ValueEnd>(text.get() + from, end);
+      REQUIRE(text.get() + marks.next(from) == expected);
+      from = static_cast<uint32_t>(expected - text.get()) + prng.below(3);
+    }
+  }
 }
 
 TEST_CASE("scan: the sets are those of the grammar") {
