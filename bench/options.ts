@@ -1,7 +1,7 @@
 // The command line of the comparison.
 import { parseArgs } from 'node:util';
 import { type ContenderName, contenderNames } from './peers.ts';
-import { type RowName, rowNames } from './rows.ts';
+import { type RowName, rowNames } from './row.ts';
 
 export interface Options {
   readonly small: boolean;
@@ -13,11 +13,13 @@ export interface Options {
   readonly priority: boolean;
 }
 
+const smallSeconds = 0.25;
+
 const usage = `npm run bench -- [options]
-  --small                one short round of everything, under a minute; verdicts are printed only
+  --small                one short round of everything, under a minute; its figures say nothing
   --rows NAME,...        ${rowNames.join(', ')}
   --contenders NAME,...  ${contenderNames.join(', ')}
-  --rounds N             rounds per row (5; latency 7)
+  --rounds N             rounds per row (5; latencies 7)
   --seconds S            measured seconds per round (3)
   --priority             go before other work on this machine (sched_autogroup; root)
   --no-namespace         use the host's network stack even when a private one could be made
@@ -69,7 +71,7 @@ export function parseOptions(args: readonly string[]): Options {
     rows: listOf(text('rows'), rowNames),
     contenders: listOf(text('contenders'), contenderNames),
     rounds: positive(text('rounds')) ?? (small ? 1 : undefined),
-    seconds: positive(text('seconds')) ?? (small ? 1 : undefined),
+    seconds: positive(text('seconds')) ?? (small ? smallSeconds : undefined),
     namespace: values['no-namespace'] !== true,
     priority: values['priority'] === true,
   };
