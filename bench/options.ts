@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { type MicroName, microNames } from './micro.ts';
 import { type ContenderName, contenderNames } from './peers.ts';
-import { type RowName, rowNames } from './rows.ts';
+import { type RowName, rowNames } from './row.ts';
 
 export interface Options {
   readonly small: boolean;
@@ -15,13 +15,15 @@ export interface Options {
   readonly priority: boolean;
 }
 
+const smallSeconds = 0.25;
+
 const allNames: readonly (RowName | MicroName)[] = [...rowNames, ...microNames];
 
 const usage = `npm run bench -- [options]
-  --small                one short round of everything, under a minute; verdicts are printed only
+  --small                one short round of everything, under a minute; its figures say nothing
   --rows NAME,...        ${allNames.join(', ')}
   --contenders NAME,...  ${contenderNames.join(', ')}
-  --rounds N             rounds per row (5; latency 7)
+  --rounds N             rounds per row (5; latencies 7)
   --seconds S            measured seconds per round (3)
   --priority             go before other work on this machine (sched_autogroup; root)
   --no-namespace         use the host's network stack even when a private one could be made
@@ -75,7 +77,7 @@ export function parseOptions(args: readonly string[]): Options {
     micro: microNames.filter((name) => wanted.includes(name)),
     contenders: listOf(text('contenders'), contenderNames),
     rounds: positive(text('rounds')) ?? (small ? 1 : undefined),
-    seconds: positive(text('seconds')) ?? (small ? 1 : undefined),
+    seconds: positive(text('seconds')) ?? (small ? smallSeconds : undefined),
     namespace: values['no-namespace'] !== true,
     priority: values['priority'] === true,
   };

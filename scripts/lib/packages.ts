@@ -10,7 +10,8 @@ export const testPackages = [
   'clang-format', // npm run check
   'haproxy', // bench: what sluice is compared with
   'nginx', // the same
-  'libnginx-mod-stream', // its balancing of TCP
+  'libnginx-mod-stream',
+  'wrk', // bench: load of one row // its balancing of TCP
   'prometheus', // promtool checks /metrics
   'iproute2', // bench: the loopback of its network namespace
 ];

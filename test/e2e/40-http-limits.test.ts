@@ -22,7 +22,8 @@ const mebibyte = 1024 * 1024;
 const lentBytes = ({ metrics }: HttpBalancer): number => {
   const now = metrics();
   const lent = (size: string): number => now.sum('sluice_worker_buffers_lent', { size });
-  return lent('small') * 4096 + lent('large') * 256 * 1024;
+  const pipes = now.sum('sluice_worker_pipes_lent');
+  return lent('small') * 4096 + lent('large') * 256 * 1024 + pipes * mebibyte;
 };
 
 function patternHash(total: number): string {

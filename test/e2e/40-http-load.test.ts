@@ -117,6 +117,7 @@ forEachEngine((engine) => {
     const sending = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
     const head = 'POST /delay/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n';
     for (const client of sending) await client.send(`${head}12345`);
+    await served.prove(engine);
     await pause(150);
     served.program.child.kill('SIGTERM');
     await pause(200);
@@ -151,6 +152,7 @@ forEachEngine((engine) => {
         if (answer.head.one('connection') === 'close') return asked > 0 ? 'told' : 'at once';
       }
     });
+    await served.prove(engine);
     await pause(400);
     served.program.child.kill('SIGTERM');
     const how = await Promise.all(ends);

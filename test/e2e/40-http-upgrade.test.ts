@@ -156,15 +156,18 @@ forEachEngine((engine) => {
     await expectNothingHeld(http);
   });
 
-  it('takes a request with a body before it upgrades', async () => {
-    const { http } = await start(async (call) => {
+  // Some origins read such a request as having no body, and would take it for the new protocol.
+  it('does not offer the upgrade of a request with a body', async () => {
+    const { origin, http } = await start(async (call) => {
       const body = (await call.body()).toString();
-      await echoFrom(call, body);
+      call.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     });
     const client = await openHttp(scene, http.target);
-    expect((await client.ask(post('payload', '/', wants))).status).toBe(101);
-    await client.send('!');
-    expect((await client.stream.take(8)).toString()).toBe('payload!');
+    const answer = await client.ask(post('payload', '/', wants));
+    expect(answer.status).toBe(200);
+    expect(answer.body.toString()).toBe('payload');
+    expect(origin.calls[0]?.head.one('upgrade')).toBeUndefined();
+    expect(origin.calls[0]?.head.one('connection')).toBeUndefined();
   });
 
   it('ends a tunnel on which nothing moves', async () => {
