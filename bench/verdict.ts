@@ -51,7 +51,10 @@ export function verdictsOf(row: Row, samples: readonly Sample[]): Verdict[] {
       const bound = limit.limits[engine];
       const met = limit.bound === 'at least' ? measured.median >= bound : measured.median <= bound;
       const all = [name, ...peers];
-      const saturated = all.every((one) => isSaturated(samples, one));
+      // Rest only raises what work costs: a limit that sluice meets without saturation is met.
+      const saturated =
+        peers.every((peer) => isSaturated(samples, peer)) &&
+        (isSaturated(samples, name) || (limit.kind === 'ratio' && met));
       const disturbed = all.some((one) => isDisturbed(samples, one));
       verdicts.push({
         engine,

@@ -84,6 +84,16 @@ describe('the presuppositions', () => {
       sample('haproxy', 0, 1, peer),
     ]).map(({ result }) => result);
 
+  it('let sluice rest where it meets its limit all the same', () => {
+    const of = (value: number) =>
+      verdictsOf(rowWith([over(['haproxy'], 2)]), [
+        sample('sluice-io_uring', 0, value, { balancerShare: 0.7 }),
+        sample('haproxy', 0, 1),
+      ])[0]?.result;
+    expect(of(2)).toBe('met');
+    expect(of(1.9)).toBe('not saturated');
+  });
+
   it('are held to both sides of a ratio', () => {
     expect(of('saturation', { balancerShare: 0.94 })).toEqual(['not saturated']);
     expect(of('saturation', { balancerShare: 0.95 })).toEqual(['met']);
@@ -105,6 +115,8 @@ describe('the row of Unix sockets', () => {
       { engine: 'epoll', against: 'TCP backends', limit: 1.15, result: 'met' },
     ]);
     expect(verdicts[0]?.measured.median).toBeCloseTo(1.18);
+    const resting = sample('sluice-epoll', 0, 118, { baseline: 100, balancerShare: 0.9 });
+    expect(verdictsOf(row, [resting])).toMatchObject([{ result: 'not saturated' }]);
   });
 });
 
