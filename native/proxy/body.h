@@ -37,6 +37,10 @@ struct Body {
     return framing == http::Framing::until_close && moved >= kSurelyBulk ? UINT32_MAX : 0;
   }
 
+  uint64_t payload_bytes() const {
+    return framing == http::Framing::chunked ? chunked.payload_bytes() : moved;
+  }
+
   // So many of those have passed by another way.
   void pass(uint64_t bytes) {
     moved += bytes;

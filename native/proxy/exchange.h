@@ -64,7 +64,8 @@ struct Exchange {
   uint32_t response_head_timeout_ms = 0;
   uint32_t response_body_timeout_ms = 0;
   uint32_t request_body_timeout_ms = 0;
-  uint32_t unacknowledged = 0;  // bytes at the last look at a stalled peer
+  uint32_t request_body_bytes_max = 0;  // 0: no limit
+  uint32_t unacknowledged = 0;          // bytes at the last look at a stalled peer
   uint32_t tunnel_idle_timeout_ms = 0;
   uint64_t request_bytes = 0;  // received, of this request
   uint64_t sent_bytes = 0;     // to the client, of this response

@@ -56,6 +56,7 @@ uint32_t Exchanges::take_exchange(uint32_t index) {
   const shm::SnapshotListener& entry = snapshot_.listener(d.listener);
   x.request_body_timeout_ms = entry.body_timeout_ms;
   x.response_body_timeout_ms = entry.body_timeout_ms;
+  x.request_body_bytes_max = entry.body_bytes_max;
   count_began(x);
   return x_index;
 }
@@ -86,6 +87,11 @@ void Exchanges::begin_exchange(uint32_t index, const uint8_t* data) {
   if (route == Router::kNoRoute) {
     consume_head(d.head, d.in, request_.bytes);
     return answer(x_index, 404);
+  }
+  const uint32_t body_max = x.request_body_bytes_max;
+  if (body_max != 0 && x.request.remaining > body_max) {
+    consume_head(d.head, d.in, request_.bytes);
+    return answer(x_index, 413);
   }
   const shm::SnapshotRoute& entry = snapshot_.route(route);
   const shm::SnapshotPool& pool = snapshot_.pool(entry.pool);
@@ -179,12 +185,14 @@ bool Exchanges::pump_request(uint32_t x_index) {
   const uint64_t before = x.request.moved;
   const Moved moved = move_body(buffers_, x.request, client_of(x).in, x.up, &why);
   x.request_bytes += x.request.moved - before;
-  if (moved != Moved::all) {
+  const uint32_t bytes_max = x.request_body_bytes_max;
+  const bool too_large = bytes_max != 0 && x.request.payload_bytes() > bytes_max;
+  if (moved != Moved::all || too_large) {
     const bool may_answer = x.step < Exchange::Step::responding && x.interim_count == 0;
     if (!may_answer) {
       cut_response(x_index);
     } else {
-      answer(x_index, moved == Moved::refused ? http::status_of(why) : 503);
+      answer(x_index, too_large ? 413 : moved == Moved::refused ? http::status_of(why) : 503);
     }
     return false;
   }

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0xe225138cd7f7faafull;
+inline constexpr uint64_t kSchemaHash = 0x4dfde2c3f39fb5a1ull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -188,6 +188,7 @@ struct alignas(64) SnapshotListener {
   uint32_t head_bytes_max;
   uint32_t target_bytes_max;
   uint32_t fields_max;
+  uint32_t body_bytes_max;
   uint32_t via;
   uint32_t server_close;
   uint32_t trusted_first;
@@ -211,10 +212,11 @@ static_assert(offsetof(SnapshotListener, tunnel_idle_timeout_ms) == 52);
 static_assert(offsetof(SnapshotListener, head_bytes_max) == 56);
 static_assert(offsetof(SnapshotListener, target_bytes_max) == 60);
 static_assert(offsetof(SnapshotListener, fields_max) == 64);
-static_assert(offsetof(SnapshotListener, via) == 68);
-static_assert(offsetof(SnapshotListener, server_close) == 72);
-static_assert(offsetof(SnapshotListener, trusted_first) == 76);
-static_assert(offsetof(SnapshotListener, trusted_count) == 80);
+static_assert(offsetof(SnapshotListener, body_bytes_max) == 68);
+static_assert(offsetof(SnapshotListener, via) == 72);
+static_assert(offsetof(SnapshotListener, server_close) == 76);
+static_assert(offsetof(SnapshotListener, trusted_first) == 80);
+static_assert(offsetof(SnapshotListener, trusted_count) == 84);
 
 // Writer: control. Listening descriptors. Worker w of n accepts on those of a listener at w mod n.
 struct alignas(4) SnapshotDescriptor {

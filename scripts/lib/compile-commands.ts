@@ -35,7 +35,10 @@ function helperCommands(): Command[] {
   const probe = probeIncludes.map((path) => `-I${path}`);
   const files = [
     ...listFiles('test/fixtures', ['.cc']).map((path) => ({ path, flags: helperFlags })),
-    { path: 'test/contract/layout_probe.cc', flags: [...helperFlags, ...probe] },
+    ...['layout', 'routes'].map((name) => ({
+      path: `test/contract/${name}_probe.cc`,
+      flags: [...helperFlags, ...probe],
+    })),
   ];
   return files.map(({ path, flags }) => ({
     directory: root,

@@ -16,6 +16,7 @@ export const defaults = {
     headBytesMax: 16_384,
     targetBytesMax: 8192,
     fieldsMax: 128,
+    bodyBytesMax: 0,
     via: false,
     serverClose: false,
     trustedProxies: [],

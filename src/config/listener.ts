@@ -50,6 +50,7 @@ function httpOf(config: HttpListenerConfig): HttpOptions {
     headBytesMax: size(limits?.headBytes, http.headBytesMax),
     targetBytesMax: size(limits?.targetBytes, http.targetBytesMax),
     fieldsMax: limits?.headerCount ?? http.fieldsMax,
+    bodyBytesMax: size(limits?.bodyBytes, http.bodyBytesMax),
     via: config.via ?? http.via,
     serverClose: config.serverClose ?? http.serverClose,
     trustedProxies: trustedProxies.map((text) => accepted(parseRange(text))),

@@ -82,6 +82,7 @@ const http = z.strictObject({
       headBytes: size('Of the head of a request. Default 16KiB.', '1KiB', '64KiB').optional(),
       headerCount: count('Header fields of a request. Default 128.', 1, 256).optional(),
       targetBytes: size('Of a request target. Default 8KiB.', '256B', '64KiB').optional(),
+      bodyBytes: size('Of the body of a request. Default no limit.', '1B', '4095MiB').optional(),
     })
     .optional(),
   trustedProxies: z

@@ -73,6 +73,8 @@ export interface HttpOptions {
   readonly headBytesMax: number;
   readonly targetBytesMax: number;
   readonly fieldsMax: number;
+  // 0: no limit.
+  readonly bodyBytesMax: number;
   readonly via: boolean;
   readonly serverClose: boolean;
   readonly trustedProxies: readonly AddressRange[];

@@ -1,6 +1,6 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = 'e225138cd7f7faaf';
+export const schemaHash = '4dfde2c3f39fb5a1';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 5578752;
@@ -106,10 +106,11 @@ export const layout = {
       headBytesMax: { offset: 56, type: 'u32', count: 1, unit: 'bytes' },
       targetBytesMax: { offset: 60, type: 'u32', count: 1, unit: 'bytes' },
       fieldsMax: { offset: 64, type: 'u32', count: 1 },
-      via: { offset: 68, type: 'u32', count: 1 },
-      serverClose: { offset: 72, type: 'u32', count: 1 },
-      trustedFirst: { offset: 76, type: 'u32', count: 1 },
-      trustedCount: { offset: 80, type: 'u32', count: 1 },
+      bodyBytesMax: { offset: 68, type: 'u32', count: 1, unit: 'bytes' },
+      via: { offset: 72, type: 'u32', count: 1 },
+      serverClose: { offset: 76, type: 'u32', count: 1 },
+      trustedFirst: { offset: 80, type: 'u32', count: 1 },
+      trustedCount: { offset: 84, type: 'u32', count: 1 },
     },
   },
   snapshotDescriptor: {

@@ -135,6 +135,7 @@ function writeHttp(out: Uint32Array, base: number, http: HttpOptions): void {
   out[base + listener.at.headBytesMax] = http.headBytesMax;
   out[base + listener.at.targetBytesMax] = http.targetBytesMax;
   out[base + listener.at.fieldsMax] = http.fieldsMax;
+  out[base + listener.at.bodyBytesMax] = http.bodyBytesMax;
   out[base + listener.at.via] = http.via ? 1 : 0;
   out[base + listener.at.serverClose] = http.serverClose ? 1 : 0;
 }

@@ -203,6 +203,7 @@ export const blocks = {
       headBytesMax: { type: 'u32', unit: 'bytes' },
       targetBytesMax: { type: 'u32', unit: 'bytes' },
       fieldsMax: u32,
+      bodyBytesMax: { type: 'u32', unit: 'bytes' }, // 0: no limit
       // 1: requests and answers are given a Via field.
       via: u32,
       // 1: the connection to the backend ends with the answer.

@@ -79,6 +79,31 @@ forEachEngine((engine) => {
     await expectNothingHeld(http);
   });
 
+  it('answers 413 to a body over its limit, and lets one at the limit pass', async () => {
+    const origin = await startHttpOrigin(scene, describeCall);
+    const limits = { bodyBytes: '1000B' };
+    const http = await startHttp(scene, engine, [origin.address], { listener: { limits } });
+    const ask = async (framing: string, body: string): Promise<number> => {
+      const client = await openHttp(scene, http.target);
+      await client.send(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`);
+      await pause(20);
+      await client.send(body);
+      const { status } = await client.answer();
+      client.close();
+      return status;
+    };
+    const chunks = (count: number): string =>
+      `${'64\r\n'.concat('x'.repeat(100), '\r\n').repeat(count)}0\r\n\r\n`;
+    expect(await ask('Content-Length: 1000', 'x'.repeat(1000))).toBe(200);
+    expect(await ask('Transfer-Encoding: chunked', chunks(10))).toBe(200);
+    const before = origin.calls.length;
+    expect(await ask('Content-Length: 1001', '')).toBe(413);
+    expect(origin.calls).toHaveLength(before);
+    expect(await ask('Transfer-Encoding: chunked', chunks(11))).toBe(413);
+    expect(http.metrics().one('sluice_listener_answers_total', { status: '413' })).toBe(2);
+    await expectNothingHeld(http);
+  });
+
   it('holds little of a body that its backend does not take', async () => {
     const origin = await startHttpOrigin(scene, async (call) => {
       call.socket.pause();

@@ -35,6 +35,7 @@ describe('a listener of mode http', () => {
         headBytesMax: 16_384,
         targetBytesMax: 8192,
         fieldsMax: 128,
+        bodyBytesMax: 0,
         via: false,
         serverClose: false,
         trustedProxies: [],
@@ -53,7 +54,7 @@ describe('a listener of mode http', () => {
   it('takes what is stated', () => {
     const listener = listenerOf({
       timeouts: { requestHead: '1s', clientIdle: '2s', body: '3s', tunnelIdle: '4s' },
-      limits: { headBytes: '32KiB', headerCount: 7, targetBytes: '1.5KiB' },
+      limits: { headBytes: '32KiB', headerCount: 7, targetBytes: '1.5KiB', bodyBytes: '4095MiB' },
       trustedProxies: ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1'],
       via: true,
       serverClose: true,
@@ -65,6 +66,7 @@ describe('a listener of mode http', () => {
       tunnelIdleTimeoutMs: 4000,
       headBytesMax: 32_768,
       fieldsMax: 7,
+      bodyBytesMax: 4_293_918_720,
       targetBytesMax: 1536,
       via: true,
       serverClose: true,
@@ -130,6 +132,7 @@ describe('a listener of mode http', () => {
     [{ limits: { headBytes: '1000B' } }, 'limits.headBytes', 'from 1KiB to 64KiB'],
     [{ limits: { headBytes: '65KiB' } }, 'limits.headBytes', 'from 1KiB to 64KiB'],
     [{ limits: { headBytes: 4096 } }, 'limits.headBytes', 'a size like'],
+    [{ limits: { bodyBytes: '4GiB' } }, 'limits.bodyBytes', 'from 1B to 4095MiB'],
     [{ limits: { headerCount: 257 } }, 'limits.headerCount', 'from 1 to 256'],
     [{ limits: { targetBytes: '1' } }, 'limits.targetBytes', 'a size like'],
     [{ trustedProxies: ['10.0.0.1/8'] }, 'trustedProxies[0]', 'without bits behind the prefix'],

@@ -76,7 +76,7 @@ it('bring settings of HTTP to the snapshot', async () => {
         mode: 'http',
         routes: [],
         timeouts: { requestHead: '1s', clientIdle: '2s', body: '3s', tunnelIdle: '4s' },
-        limits: { headBytes: '2KiB', headerCount: 5, targetBytes: '1KiB' },
+        limits: { headBytes: '2KiB', headerCount: 5, targetBytes: '1KiB', bodyBytes: '1MiB' },
         trustedProxies: ['10.0.0.0/8', '::1'],
         via: true,
       },
@@ -107,6 +107,7 @@ it('bring settings of HTTP to the snapshot', async () => {
   ] as const;
   expect(words(0, ['mode', ...times])).toEqual([2, 1000, 2000, 3000, 4000]);
   expect(words(0, ['headBytesMax', 'fieldsMax', 'targetBytesMax'])).toEqual([2048, 5, 1024]);
+  expect(words(0, ['bodyBytesMax'])).toEqual([1024 * 1024]);
   expect(words(0, ['via', 'serverClose', 'trustedFirst', 'trustedCount'])).toEqual([1, 0, 0, 2]);
   expect(words(1, ['via', 'serverClose', 'trustedFirst', 'trustedCount'])).toEqual([0, 1, 2, 1]);
   expect(words(0, ['anyRoute', 'hostLabelMask', 'prefixDepthMask'])).toEqual([0, 0, 0]);
