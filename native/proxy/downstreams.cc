@@ -104,8 +104,11 @@ void Exchanges::received_down(uint32_t index, const io::Completion& completion) 
   if (d.state == Downstream::State::reading) {
     read_request(index);
   } else if (!exchanges_[d.exchange].request.done) {
-    const uint32_t timeout_ms = exchanges_[d.exchange].request_body_timeout_ms;
-    if (pump_request(d.exchange)) set_deadline(index, timeout_ms);
+    const Exchange& x = exchanges_[d.exchange];
+    const uint32_t timeout_ms = x.request_body_timeout_ms;
+    // Connecting has a time limit of its own, whatever the client sends meanwhile.
+    const bool connecting = x.step == Exchange::Step::connecting;
+    if (pump_request(d.exchange) && !connecting) set_deadline(index, timeout_ms);
   } else if (exchanges_[d.exchange].step == Exchange::Step::upgrading && !d.receiving) {
     return continue_upgrade(d.exchange);
   }

@@ -231,6 +231,7 @@ void Exchanges::sent_up(uint32_t index, int result) {
   if (result < 0) {
     // The backend may have answered before it closed: the receive tells, and brings its end.
     connection.broken = true;
+    if (x.step == Exchange::Step::upgrading) return cut_response(x_index);
     if (connection.ended && x.step == Exchange::Step::requesting) upstream_died(x_index);
     return;
   }
@@ -248,6 +249,7 @@ void Exchanges::sent_up(uint32_t index, int result) {
   } else if (x.request.done) {
     x.request_sent = true;
     x.sent_ns = engine_.now_ns();
+    if (x.step == Exchange::Step::upgrading) return continue_upgrade(x_index);
     if (x.step == Exchange::Step::requesting) {
       return set_deadline(x.downstream, x.response_head_timeout_ms);
     }

@@ -66,8 +66,9 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     if (!connection.in.empty() && client_of(x).sending) return;
     return connection.sending ? void() : upstream_died(x_index);
   }
-  if (x.step == Exchange::Step::upgrading && result == 0) return continue_upgrade(x_index);
-  if (x.response.done) {  // only the rest of the request kept it
+  const bool upgrading = x.step == Exchange::Step::upgrading;
+  if (upgrading && result == 0) return continue_upgrade(x_index);
+  if (!upgrading && x.response.done) {  // only the rest of the request kept it
     x.keep_client = false;
     return release_connection(x_index, false);
   }
@@ -100,7 +101,9 @@ void Exchanges::read_response(uint32_t x_index) {
       return;
     }
     const bool upgrade = parsed == http::Parsed::complete && response_.status == 101;
-    if (parsed == http::Parsed::refused || (upgrade && !(x.wants_upgrade && response_.upgrades)) ||
+    // What is left of a request's body would pass for bytes of the other protocol.
+    const bool expected = x.wants_upgrade && response_.upgrades && x.request.done;
+    if (parsed == http::Parsed::refused || (upgrade && !expected) ||
         x.interim_count == limits::kInterimResponsesMax) {
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
       shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);

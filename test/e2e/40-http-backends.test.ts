@@ -76,6 +76,37 @@ forEachEngine((engine) => {
     expect(http.metrics().one('sluice_pool_errors_total', timeouts)).toBeGreaterThan(0);
   });
 
+  it('is another one in time, though the body of the request comes on and on', async () => {
+    const origin = await startHttpOrigin(scene);
+    const pool = { connectTimeout: '150ms' };
+    const http = await start([await silentBackend(), origin.address], { pool });
+    for (let nth = 0; nth < 2; nth++) {
+      const client = await openHttp(scene, http.target);
+      const from = performance.now();
+      await client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n');
+      const dripping = setInterval(() => void client.send('x'), 20);
+      scene.after(() => clearInterval(dripping));
+      await callAt(origin, nth);
+      clearInterval(dripping);
+      expect(performance.now() - from).toBeLessThan(1_500);
+      client.close();
+    }
+    await expectNothingHeld(http);
+  });
+
+  it('is given up when the client leaves while it is being connected to', async () => {
+    const http = await start([await silentBackend()], { pool: { connectTimeout: '20s' } });
+    for (let nth = 0; nth < 8; nth++) {
+      const client = await openHttp(scene, http.target);
+      await client.send(nth % 2 === 0 ? get() : post('abc'));
+      await pause(20);
+      if (nth % 4 < 2) client.reset();
+      else client.close();
+    }
+    await expectNothingHeld(http);
+    expect(http.metrics().sum('sluice_listener_answers_total')).toBe(0);
+  });
+
   it('may listen on a Unix socket', async () => {
     const path = join(scene.folder(), 'b.sock');
     const origin = await startHttpOrigin(scene, describeCall, { path });

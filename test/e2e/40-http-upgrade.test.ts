@@ -170,6 +170,52 @@ forEachEngine((engine) => {
     expect(origin.calls[0]?.head.one('connection')).toBeUndefined();
   });
 
+  it('upgrades once all of the body has been sent, and not while some is missing', async () => {
+    const { http } = await start(async (call) => {
+      call.socket.write(switching);
+      call.socket.pause();
+      await pause(100);
+      call.socket.resume();
+      const { length } = await call.body();
+      await call.send(`${length}!`);
+      await call.stream.rest();
+    });
+    // Of some of these all has been received, while the last of it waits for the backend to read.
+    const sizes = Array.from({ length: 48 }, (_, index) => 1000 + index * 100_000);
+    const statuses = await Promise.all(
+      sizes.map(async (size) => {
+        const client = await openHttp(scene, http.target);
+        await client.send(post(Buffer.alloc(size, 'b'), '/', wants));
+        const { status } = await client.answer();
+        if (status === 101) expect(await client.stream.until('!')).toBe(`${size}!`);
+        client.close();
+        return status;
+      }),
+    );
+    expect(new Set(statuses)).toEqual(new Set([101, 502]));
+    await expectNothingHeld(http);
+  });
+
+  it('bears a backend that breaks the connection right behind its 101', async () => {
+    const { http } = await start(async (call) => {
+      const nth = Number(call.path.slice(1));
+      call.socket.write(`${switching}${'x'.repeat((nth % 3) * 100)}`);
+      if (nth % 4 > 0) await pause((nth % 4) - 1);
+      if (nth % 8 > 5) call.close();
+      else call.reset();
+    });
+    for (let first = 0; first < 200; first += 20) {
+      const some = Array.from({ length: 20 }, async (_, index) => {
+        const client = await openHttp(scene, http.target);
+        await client.send(`${get(`/${first + index}`, wants)}${index % 3 > 0 ? '' : 'early'}`);
+        expect(await client.ended()).toMatch(/^(end|ECONNRESET)$/);
+        client.close();
+      });
+      await Promise.all(some);
+    }
+    await expectNothingHeld(http);
+  });
+
   it('ends a tunnel on which nothing moves', async () => {
     const listener = { timeouts: { tunnelIdle: '200ms', clientIdle: '50ms', body: '100ms' } };
     const { origin, http } = await start((call) => echoFrom(call), { listener });

@@ -112,6 +112,15 @@ forEachEngine((engine) => {
     },
   );
 
+  it('that are stale cost no byte of a body that is still at hand', async () => {
+    const { origin, client } = await start({}, closing);
+    const put = post('hello').toString().replace('POST', 'PUT');
+    for (let nth = 0; nth < 3; nth++) {
+      expect((await client.ask(put)).text).toBe('origin PUT / 5\n');
+    }
+    expect(origin.connections).toBe(3);
+  });
+
   it('that are stale cost POST its answer: it may have been carried out', async () => {
     const { origin, http, client } = await start({}, closing);
     await client.ask(post('a'));
