@@ -102,7 +102,9 @@ void Exchanges::received_down(uint32_t index, const io::Completion& completion) 
     read_request(index);
   } else if (!exchanges_[d.exchange].request.done) {
     const uint32_t timeout_ms = exchanges_[d.exchange].request_body_timeout_ms;
-    if (pump_request(d.exchange)) set_deadline(index, timeout_ms);
+    // A client that sends does not give a backend more time to accept.
+    const bool extends = exchanges_[d.exchange].step != Exchange::Step::connecting;
+    if (pump_request(d.exchange) && extends) set_deadline(index, timeout_ms);
   } else if (exchanges_[d.exchange].step == Exchange::Step::upgrading && !d.receiving) {
     return continue_upgrade(d.exchange);
   }
