@@ -67,7 +67,7 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     return connection.sending ? void() : upstream_died(x_index);
   }
   if (x.step == Exchange::Step::upgrading && result == 0) return continue_upgrade(x_index);
-  if (x.response.done) {  // only the rest of the request kept it
+  if (x.response.done && x.step == Exchange::Step::responding) {  // only the rest of the request kept it
     x.keep_client = false;
     return release_connection(x_index, false);
   }
