@@ -243,6 +243,7 @@ void Exchanges::sent_up(uint32_t index, int result) {
     if (x.step == Exchange::Step::requesting) {
       return set_deadline(x.downstream, x.response_head_timeout_ms);
     }
+    if (x.step == Exchange::Step::upgrading) return continue_upgrade(x_index);
     if (x.response.done) return response_received(x_index);
   }
   arm_down(x.downstream);
