@@ -223,7 +223,7 @@ void Exchanges::sent_up(uint32_t index, int result) {
   if (result < 0) {
     // The backend may have answered before it closed: the receive tells, and brings its end.
     connection.broken = true;
-    if (connection.ended && x.step == Exchange::Step::requesting) upstream_died(x_index);
+    if (connection.ended && x.step == Exchange::Step::requesting) upstream_ended(x_index, result);
     return;
   }
   uint32_t bytes = static_cast<uint32_t>(result);
@@ -234,7 +234,9 @@ void Exchanges::sent_up(uint32_t index, int result) {
   bytes -= of_head;
   if (bytes > 0) x.body_released = true;
   x.up.consume(buffers_, bytes);
-  if (connection.ended && x.step == Exchange::Step::requesting) return upstream_died(x_index);
+  if (connection.ended && x.step == Exchange::Step::requesting) {
+    return upstream_ended(x_index, 0);
+  }
   if (x.request_head.left() > 0 || !x.up.empty()) {
     send_request(x_index);
   } else if (x.request.done) {

@@ -95,7 +95,8 @@ void Exchanges::read_response(uint32_t x_index) {
           return http::parse_response(bytes, count, scanned, kLimits, x.method, &response_, &why);
         });
     if (parsed == http::Parsed::incomplete) {
-      if (connection.ended) upstream_died(x_index);
+      // A send under way still reads the request; its completion goes on from here.
+      if (connection.ended && !connection.sending) upstream_died(x_index);
       return;
     }
     const bool upgrade = parsed == http::Parsed::complete && response_.status == 101;
