@@ -1,5 +1,6 @@
 // A response on its way to the client: its head rewritten, its body moved along, its end.
 #include <algorithm>
+#include <cerrno>
 
 #include "proxy/exchanges.h"
 #include "proxy/head_reader.h"
@@ -37,6 +38,7 @@ void Exchanges::received_up(uint32_t index, const io::Completion& completion) {
       return continue_upgrade(x_index);
     }
     connection.ended = true;
+    connection.failed = completion.result < 0;
     return upstream_ended(x_index, completion.result);
   }
   const uint32_t bytes = static_cast<uint32_t>(completion.result);
@@ -183,7 +185,10 @@ void Exchanges::pump_response(uint32_t x_index) {
     }
   }
   send_response(x_index);
-  if (x.response.done) response_received(x_index);
+  if (x.response.done) return response_received(x_index);
+  // Behind interim heads, which are sent one at a time, the end may have come before its turn.
+  const Connection& connection = connections_[x.connection];
+  if (connection.ended) upstream_ended(x_index, connection.failed ? -ECONNRESET : 0);
 }
 
 // The backend has said all. Once the request is all said too, the connection is free.
