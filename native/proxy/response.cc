@@ -282,6 +282,8 @@ void Exchanges::abort_exchange(uint32_t x_index) {
   const uint32_t index = x.downstream;
   Downstream& d = downstreams_[index];
   if (!x.cut) shm::add<uint64_t>(listener_words(d).client_aborted_total, 1);
+  // A part of a response must not look like all of it, as it does where the end of the stream ends it.
+  if (d.sending || x.sent_bytes > 0) engine_.reset_on_close(d.fd);
   if (d.sending) {  // the kernel still reads what is being sent
     d.in.drop(buffers_);
     d.in = x.down;
