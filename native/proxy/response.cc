@@ -102,7 +102,9 @@ void Exchanges::read_response(uint32_t x_index) {
       return;
     }
     const bool upgrade = parsed == http::Parsed::complete && response_.status == 101;
-    if (parsed == http::Parsed::refused || (upgrade && !(x.wants_upgrade && response_.upgrades)) ||
+    // What still belongs to the request's body must not be taken for the new protocol.
+    const bool may_upgrade = x.wants_upgrade && response_.upgrades && x.request.done;
+    if (parsed == http::Parsed::refused || (upgrade && !may_upgrade) ||
         x.interim_count == limits::kInterimResponsesMax) {
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
       shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
