@@ -52,7 +52,10 @@ Moved move_body(io::BufferPool& pool, Body& body, io::BufferQueue& in, io::Buffe
     const uint32_t piece_bytes = pool.buffer_bytes(io::BufferClass::small);
     for (uint32_t at = 0; left > 0;) {
       const io::BufferRef piece = pool.take(io::BufferClass::small);
-      if (piece.is_none()) return Moved::no_buffer;
+      if (piece.is_none()) {
+        body.done = false;  // its end is still in `in`, where a next message would be looked for
+        return Moved::no_buffer;
+      }
       const uint32_t bytes = std::min(left, piece_bytes);
       std::memcpy(pool.data(piece), data + at, bytes);
       pool.lend(piece, bytes);

@@ -104,11 +104,10 @@ void Exchanges::received_down(uint32_t index, const io::Completion& completion) 
   if (d.state == Downstream::State::reading) {
     read_request(index);
   } else if (!exchanges_[d.exchange].request.done) {
-    const Exchange& x = exchanges_[d.exchange];
-    const uint32_t timeout_ms = x.request_body_timeout_ms;
-    // Connecting has a time limit of its own, whatever the client sends meanwhile.
-    const bool connecting = x.step == Exchange::Step::connecting;
-    if (pump_request(d.exchange) && !connecting) set_deadline(index, timeout_ms);
+    const uint32_t timeout_ms = exchanges_[d.exchange].request_body_timeout_ms;
+    // A client that sends does not give a backend more time to accept.
+    const bool extends = exchanges_[d.exchange].step != Exchange::Step::connecting;
+    if (pump_request(d.exchange) && extends) set_deadline(index, timeout_ms);
   } else if (exchanges_[d.exchange].step == Exchange::Step::upgrading && !d.receiving) {
     return continue_upgrade(d.exchange);
   }

@@ -232,7 +232,7 @@ void Exchanges::sent_up(uint32_t index, int result) {
     // The backend may have answered before it closed: the receive tells, and brings its end.
     connection.broken = true;
     if (x.step == Exchange::Step::upgrading) return cut_response(x_index);
-    if (connection.ended && x.step == Exchange::Step::requesting) upstream_died(x_index);
+    if (connection.ended && x.step == Exchange::Step::requesting) upstream_ended(x_index, result);
     return;
   }
   uint32_t bytes = static_cast<uint32_t>(result);
@@ -243,16 +243,18 @@ void Exchanges::sent_up(uint32_t index, int result) {
   bytes -= of_head;
   if (bytes > 0) x.body_released = true;
   x.up.consume(buffers_, bytes);
-  if (connection.ended && x.step == Exchange::Step::requesting) return upstream_died(x_index);
+  if (connection.ended && x.step == Exchange::Step::requesting) {
+    return upstream_ended(x_index, 0);
+  }
   if (x.request_head.left() > 0 || !x.up.empty()) {
     send_request(x_index);
   } else if (x.request.done) {
     x.request_sent = true;
     x.sent_ns = engine_.now_ns();
-    if (x.step == Exchange::Step::upgrading) return continue_upgrade(x_index);
     if (x.step == Exchange::Step::requesting) {
       return set_deadline(x.downstream, x.response_head_timeout_ms);
     }
+    if (x.step == Exchange::Step::upgrading) return continue_upgrade(x_index);
     if (x.response.done) return response_received(x_index);
   }
   arm_down(x.downstream);

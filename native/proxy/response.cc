@@ -1,5 +1,6 @@
 // A response on its way to the client: its head rewritten, its body moved along, its end.
 #include <algorithm>
+#include <cerrno>
 
 #include "proxy/exchanges.h"
 #include "proxy/head_reader.h"
@@ -37,6 +38,7 @@ void Exchanges::received_up(uint32_t index, const io::Completion& completion) {
       return continue_upgrade(x_index);
     }
     connection.ended = true;
+    connection.failed = completion.result < 0;
     return upstream_ended(x_index, completion.result);
   }
   const uint32_t bytes = static_cast<uint32_t>(completion.result);
@@ -66,9 +68,9 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     if (!connection.in.empty() && client_of(x).sending) return;
     return connection.sending ? void() : upstream_died(x_index);
   }
-  const bool upgrading = x.step == Exchange::Step::upgrading;
-  if (upgrading && result == 0) return continue_upgrade(x_index);
-  if (!upgrading && x.response.done) {  // only the rest of the request kept it
+  if (x.step == Exchange::Step::upgrading && result == 0) return continue_upgrade(x_index);
+  // Only the rest of the request kept it.
+  if (x.response.done && x.step == Exchange::Step::responding) {
     x.keep_client = false;
     return release_connection(x_index, false);
   }
@@ -97,13 +99,14 @@ void Exchanges::read_response(uint32_t x_index) {
           return http::parse_response(bytes, count, scanned, kLimits, x.method, &response_, &why);
         });
     if (parsed == http::Parsed::incomplete) {
-      if (connection.ended) upstream_died(x_index);
+      // A send under way still reads the request; its completion goes on from here.
+      if (connection.ended && !connection.sending) upstream_died(x_index);
       return;
     }
     const bool upgrade = parsed == http::Parsed::complete && response_.status == 101;
-    // What is left of a request's body would pass for bytes of the other protocol.
-    const bool expected = x.wants_upgrade && response_.upgrades && x.request.done;
-    if (parsed == http::Parsed::refused || (upgrade && !expected) ||
+    // What still belongs to the request's body must not be taken for the new protocol.
+    const bool may_upgrade = x.wants_upgrade && response_.upgrades && x.request.done;
+    if (parsed == http::Parsed::refused || (upgrade && !may_upgrade) ||
         x.interim_count == limits::kInterimResponsesMax) {
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
       shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
@@ -187,7 +190,10 @@ void Exchanges::pump_response(uint32_t x_index) {
     }
   }
   send_response(x_index);
-  if (x.response.done) response_received(x_index);
+  if (x.response.done) return response_received(x_index);
+  // Behind interim heads, which are sent one at a time, the end may have come before its turn.
+  const Connection& connection = connections_[x.connection];
+  if (connection.ended) upstream_ended(x_index, connection.failed ? -ECONNRESET : 0);
 }
 
 // The backend has said all. Once the request is all said too, the connection is free.
@@ -281,6 +287,9 @@ void Exchanges::abort_exchange(uint32_t x_index) {
   const uint32_t index = x.downstream;
   Downstream& d = downstreams_[index];
   if (!x.cut) shm::add<uint64_t>(listener_words(d).client_aborted_total, 1);
+  // A part of a response must not look like all of it, as it does where the end of the stream ends
+  // it.
+  if (d.sending || x.sent_bytes > 0) engine_.reset_on_close(d.fd);
   if (d.sending) {  // the kernel still reads what is being sent
     d.in.drop(buffers_);
     d.in = x.down;

@@ -36,6 +36,7 @@ void Exchanges::continue_upgrade(uint32_t x_index) {
     return;
   }
   if (connection.sending) return;
+  if (x.request_head.left() > 0 || !x.up.empty()) return cut_response(x_index);  // a send failed
   const uint32_t d_index = x.downstream;
   const uint32_t c_index = x.connection;
   shm::add<uint64_t>(listener_words(d).http_upgrades_total, 1);

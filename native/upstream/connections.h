@@ -39,6 +39,7 @@ struct Connection {
   bool receiving : 1 = false;
   bool sending : 1 = false;
   bool ended : 1 = false;   // end of stream or an error was read
+  bool failed : 1 = false;  // it was an error
   bool broken : 1 = false;  // a send failed; what the backend has said may still be read
   bool timed_out : 1 = false;
 };

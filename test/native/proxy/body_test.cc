@@ -158,6 +158,8 @@ TEST_CASE("body: its end needs a buffer of its own, and says when there is none"
     const Moved moved = proxy::move_body(pool, body, in, out, &why);
     CHECK(moved == (buffers == 1 ? Moved::no_buffer : Moved::all));
     CHECK(test::text_of(pool, out) == (buffers == 1 ? "" : "hello"));
+    CHECK(test::text_of(pool, in) == (buffers == 1 ? "helloGET /" : "GET /"));
+    CHECK(body.done == (buffers == 2));
     in.drop(pool);
     out.drop(pool);
     CHECK(test::lent(pool) == 0);
