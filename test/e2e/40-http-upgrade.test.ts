@@ -170,29 +170,21 @@ forEachEngine((engine) => {
     expect(origin.calls[0]?.head.one('connection')).toBeUndefined();
   });
 
-  it('upgrades once all of the body has been sent, and not while some is missing', async () => {
+  it('answers 502 to a 101 for a request with a body, however much of it was sent', async () => {
     const { http } = await start(async (call) => {
       call.socket.write(switching);
-      call.socket.pause();
-      await pause(100);
-      call.socket.resume();
-      const { length } = await call.body();
-      await call.send(`${length}!`);
       await call.stream.rest();
     });
-    // Of some of these all has been received, while the last of it waits for the backend to read.
-    const sizes = Array.from({ length: 48 }, (_, index) => 1000 + index * 100_000);
     const statuses = await Promise.all(
-      sizes.map(async (size) => {
+      [1, 1000, 100_000, 4_000_000].map(async (size) => {
         const client = await openHttp(scene, http.target);
         await client.send(post(Buffer.alloc(size, 'b'), '/', wants));
         const { status } = await client.answer();
-        if (status === 101) expect(await client.stream.until('!')).toBe(`${size}!`);
         client.close();
         return status;
       }),
     );
-    expect(new Set(statuses)).toEqual(new Set([101, 502]));
+    expect(statuses).toEqual([502, 502, 502, 502]);
     await expectNothingHeld(http);
   });
 
