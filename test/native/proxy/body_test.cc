@@ -133,6 +133,10 @@ TEST_CASE("body: bytes that need no looking at") {
   body.begin(http::Framing::length, 7, false);
   CHECK(body.plain_bytes() == 7);
   body.begin(http::Framing::until_close, 0, false);
+  CHECK(body.plain_bytes() == 0);
+  body.pass(Body::kSurelyBulk - 1);
+  CHECK(body.plain_bytes() == 0);
+  body.pass(1);
   CHECK(body.plain_bytes() == UINT32_MAX);
   body.begin(http::Framing::chunked, 0, false);
   CHECK(body.plain_bytes() == 0);
