@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "proxy/exchanges.h"
+#include "proxy/window.h"
 
 namespace sluice::proxy {
 
@@ -204,16 +205,19 @@ void Exchanges::arm_up(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.receiving || connection.ended) return;
   uint32_t held = connection.in.bytes;
+  bool head = true;
   if (connection.exchange != kNone) {
     const Exchange& x = exchanges_[connection.exchange];
     if (x.step == Exchange::Step::upgrading) return;
     held += x.down.bytes;
+    head = x.step == Exchange::Step::requesting;
   }
-  if (held > limits::kWindowBytes / 2) return;
+  const uint32_t window = small_window_bytes(buffers_);
+  if (held > (head ? limits::kWindowBytes : window) / 2) return;
   connection.receiving = true;
   connection.outstanding++;
   engine_.recv(connection.fd, up_token(index, io::Op::recv), io::BufferClass::small,
-               limits::kWindowBytes - held);
+               head ? window : window - held);
 }
 
 void Exchanges::adopt(shm::SnapshotView snapshot) {

@@ -85,9 +85,10 @@ forEachEngine((engine) => {
     const origin = await startHttpOrigin(scene);
     const http = await startHttp(scene, engine, [origin.address], { listener: { routes } });
     const smuggled = get('/known/smuggled');
+    const size = smuggled.length.toString(16);
     for (const framing of [
       `Content-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
-      `Transfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`,
+      `Transfer-Encoding: chunked\r\n\r\n${size}\r\n${smuggled}\r\n0\r\n\r\n`,
     ]) {
       const client = await openHttp(scene, http.target);
       await client.send(`POST /unknown HTTP/1.1\r\n${host}${framing}`, get('/known/next'));
