@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "proxy/exchanges.h"
+#include "proxy/window.h"
 
 namespace sluice::proxy {
 
@@ -209,22 +210,24 @@ void Exchanges::arm_up(uint32_t index) {
   if (connection.receiving || connection.ended) return;
   uint32_t held = connection.in.bytes;
   io::BufferClass cls = io::BufferClass::small;
-  uint64_t credit = limits::kWindowBytes;
+  uint64_t window = small_window_bytes(buffers_);
+  uint64_t most = window;
+  bool head = true;
   if (connection.exchange != kNone) {
     Exchange& x = exchanges_[connection.exchange];
     if (x.step == Exchange::Step::upgrading || begin_splice(connection.exchange)) return;
     held += x.down.bytes;
     cls = response_class(x);
+    head = x.step == Exchange::Step::requesting;
+    if (x.large) window = limits::kLargeWindowBytes;
     // Ends with the body: what follows is small again.
-    if (x.large) credit = std::min<uint64_t>(x.response.plain_bytes(), limits::kLargeWindowBytes);
-    if (held > (x.large ? limits::kLargeWindowBytes : limits::kWindowBytes) / 2) return;
-  } else if (held > 0) {
-    return;
+    most = x.large ? x.response.plain_bytes() : window;
   }
+  if (held > (head ? limits::kWindowBytes : window) / 2) return;
+  const uint64_t credit = std::min(most, head ? window : window - held);
   connection.receiving = true;
   connection.outstanding++;
-  engine_.recv(connection.fd, up_token(index, io::Op::recv), cls,
-               static_cast<uint32_t>(credit > held ? credit - held : 1));
+  engine_.recv(connection.fd, up_token(index, io::Op::recv), cls, static_cast<uint32_t>(credit));
 }
 
 void Exchanges::adopt(shm::SnapshotView snapshot) {

@@ -4,6 +4,7 @@
 
 #include "proxy/exchanges.h"
 #include "proxy/head_reader.h"
+#include "proxy/window.h"
 
 namespace sluice::proxy {
 
@@ -63,16 +64,18 @@ void Exchanges::arm_down(uint32_t index) {
   Downstream& d = downstreams_[index];
   if (d.receiving || d.ended || d.state == Downstream::State::closing) return;
   uint32_t held = d.in.bytes;
-  if (d.exchange != kNone) {
+  const bool head = d.exchange == kNone;
+  if (!head) {
     const Exchange& x = exchanges_[d.exchange];
     if (x.step == Exchange::Step::upgrading) return;
     held += x.up.bytes;
   }
-  if (held > limits::kWindowBytes / 2) return;
+  const uint32_t window = small_window_bytes(buffers_);
+  if (held > (head ? limits::kWindowBytes : window) / 2) return;
   d.receiving = true;
   d.outstanding++;
   engine_.recv(d.fd, down_token(index, io::Op::recv), io::BufferClass::small,
-               limits::kWindowBytes - held);
+               head ? window : window - held);  // one buffer of a head is held at most
 }
 
 void Exchanges::received_down(uint32_t index, const io::Completion& completion) {
