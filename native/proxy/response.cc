@@ -69,7 +69,8 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     return connection.sending ? void() : upstream_died(x_index);
   }
   if (x.step == Exchange::Step::upgrading && result == 0) return continue_upgrade(x_index);
-  if (x.response.done && x.step == Exchange::Step::responding) {  // only the rest of the request kept it
+  if (x.response.done && x.step == Exchange::Step::responding) {
+    // Only the rest of the request kept it.
     x.keep_client = false;
     return release_connection(x_index, false);
   }
@@ -284,7 +285,7 @@ void Exchanges::abort_exchange(uint32_t x_index) {
   const uint32_t index = x.downstream;
   Downstream& d = downstreams_[index];
   if (!x.cut) shm::add<uint64_t>(listener_words(d).client_aborted_total, 1);
-  // A part of a response must not look like all of it, as it does where the end of the stream ends it.
+  // A part of a response must not look like all of it, as where the end of the stream ends it.
   if (d.sending || x.sent_bytes > 0) engine_.reset_on_close(d.fd);
   if (d.sending) {  // the kernel still reads what is being sent
     d.in.drop(buffers_);

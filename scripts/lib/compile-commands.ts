@@ -20,7 +20,7 @@ export function parseMakeCommands(output: string, directory: string): Command[] 
 }
 
 function testCommands(): Command[] {
-  const targets = ['native_tests', 'io_sim', 'proxy_sim'];
+  const targets = ['native_tests', 'io_sim', 'proxy_sim', 'http_sim'];
   const dryRun = ['--dry-run', '--always-make', '--keep-going', '-C', 'test/native'];
   const { stdout } = capture('make', [...dryRun, 'VARIANT=asan', ...targets]);
   const seen = new Set<string>();

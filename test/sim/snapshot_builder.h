@@ -16,7 +16,20 @@
 
 namespace sluice::test {
 
+// What a listener has beside, when it speaks HTTP.
+struct HttpSpec {
+  uint32_t request_head_timeout_ms = 10'000;
+  uint32_t client_idle_timeout_ms = 60'000;
+  uint32_t body_timeout_ms = 30'000;
+  uint32_t tunnel_idle_timeout_ms = 60'000;
+  uint32_t head_bytes_max = 16 * 1024;
+  bool via = false;
+  bool server_close = false;
+};
+
 struct ListenerSpec {
+  shm::Mode mode = shm::Mode::tcp;
+  HttpSpec http;
   uint32_t slot = 0;
   uint32_t incarnation = 1;
   uint32_t pool = 0;  // target of its TCP route
@@ -34,6 +47,12 @@ struct PoolSpec {
   uint32_t members_version = 1;
   uint32_t connect_timeout_ms = 1000;
   uint32_t connect_retries = 2;
+  // For HTTP.
+  uint32_t response_head_timeout_ms = 30'000;
+  uint32_t body_timeout_ms = 30'000;
+  uint32_t keep_alive_idle_ms = 30'000;
+  uint32_t keep_alive_requests_max = 0;
+  uint32_t idle_max = 1024;
 };
 
 struct BackendSpec {
@@ -129,6 +148,11 @@ class SnapshotBuilder {
     entry.members_version = spec.members_version;
     entry.connect_timeout_ms = spec.connect_timeout_ms;
     entry.connect_retries = spec.connect_retries;
+    entry.response_head_timeout_ms = spec.response_head_timeout_ms;
+    entry.body_timeout_ms = spec.body_timeout_ms;
+    entry.keep_alive_idle_ms = spec.keep_alive_idle_ms;
+    entry.keep_alive_requests_max = spec.keep_alive_requests_max;
+    entry.idle_max = spec.idle_max;
     for (const uint32_t backend : spec.members) {
       at<shm::SnapshotMember>(shm::kSnapshotMemberOffset, head.members_count++).backend = backend;
     }
@@ -138,7 +162,8 @@ class SnapshotBuilder {
     raise(head.listeners_high, spec.slot);
     auto& entry = at<shm::SnapshotListener>(shm::kSnapshotListenerOffset, spec.slot);
     entry = shm::SnapshotListener{};
-    entry.mode = static_cast<uint32_t>(shm::Mode::tcp);
+    entry.mode = static_cast<uint32_t>(spec.mode);
+    if (spec.mode == shm::Mode::http) put_http(entry, spec.http);
     entry.incarnation = spec.incarnation;
     entry.descriptor_first = head.descriptors_count;
     entry.descriptor_count = static_cast<uint32_t>(spec.descriptors.size());
@@ -155,6 +180,18 @@ class SnapshotBuilder {
     route.scope = shm::kListenerScope | spec.slot;
     route.pool = spec.pool;
     route.listener = spec.slot;
+  }
+
+  static void put_http(shm::SnapshotListener& entry, const HttpSpec& spec) {
+    entry.request_head_timeout_ms = spec.request_head_timeout_ms;
+    entry.client_idle_timeout_ms = spec.client_idle_timeout_ms;
+    entry.body_timeout_ms = spec.body_timeout_ms;
+    entry.tunnel_idle_timeout_ms = spec.tunnel_idle_timeout_ms;
+    entry.head_bytes_max = spec.head_bytes_max;
+    entry.target_bytes_max = spec.head_bytes_max / 2;
+    entry.fields_max = 128;
+    entry.via = spec.via ? 1 : 0;
+    entry.server_close = spec.server_close ? 1 : 0;
   }
 
   uint8_t* base_;
