@@ -110,6 +110,21 @@ void Exchanges::count_connect_failure(Exchange& x, int error) {
   shm::add<uint64_t>(connect_failure_word(pool, error), 1);
 }
 
+// Nothing moved for too long after a response had begun: the client took nothing, or the backend
+// sent nothing.
+void Exchanges::count_stall(Exchange& x) {
+  Downstream& d = client_of(x);
+  if (d.sending) {
+    shm::add<uint64_t>(block_.words().stalls_cut_total, 1);
+    shm::add<uint64_t>(listener_words(d).stalled_total, 1);
+    if (x.pool != kNone) shm::add<uint64_t>(pool_words(x).stalled_total, 1);
+    return;
+  }
+  if (x.connection == kNone) return;
+  shm::add<uint64_t>(pool_words(x).response_cut_total, 1);
+  shm::add<uint64_t>(backend_words(connections_[x.connection]).request_failures_total, 1);
+}
+
 // Once for every exchange, when it ends or becomes a tunnel.
 void Exchanges::count_ended(Exchange& x) {
   auto& listener = listener_words(client_of(x));

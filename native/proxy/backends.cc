@@ -128,7 +128,8 @@ void Exchanges::upstream_died(uint32_t x_index) {
   const bool silent = connection.in.empty() && x.reader.block == HeadBlocks::kNone;
   if (!silent || !may_retry(x)) {
     shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
-    if (!silent) shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
+    auto& pool = pool_words(x);
+    shm::add<uint64_t>(silent ? pool.response_cut_total : pool.response_invalid_total, 1);
     return answer(x_index, 502);
   }
   const uint32_t backend = x.backend;

@@ -108,8 +108,8 @@ void Exchanges::received_down(uint32_t index, const io::Completion& completion) 
     read_request(index);
   } else if (!exchanges_[d.exchange].request.done) {
     const uint32_t timeout_ms = exchanges_[d.exchange].request_body_timeout_ms;
-    // A client that sends does not give a backend more time to accept.
-    const bool extends = exchanges_[d.exchange].step != Exchange::Step::connecting;
+    // A client that sends gives a backend no more time to accept, or to go on with its response.
+    const bool extends = exchanges_[d.exchange].step == Exchange::Step::requesting;
     if (pump_request(d.exchange) && extends) set_deadline(index, timeout_ms);
   } else if (exchanges_[d.exchange].step == Exchange::Step::upgrading && !d.receiving) {
     return continue_upgrade(d.exchange);
@@ -249,7 +249,7 @@ void Exchanges::expire_exchange(uint32_t x_index) {
       if (d.sending && peer_moves(x, d.fd)) {
         return set_deadline(x.downstream, x.response_body_timeout_ms);
       }
-      if (d.sending) shm::add<uint64_t>(block_.words().stalls_cut_total, 1);
+      count_stall(x);
       return cut_response(x_index);
   }
 }
@@ -281,6 +281,7 @@ void Exchanges::cut_all() {
     Downstream& d = downstreams_[index];
     if (d.state == Downstream::State::closing) continue;
     if (d.exchange != kNone) {
+      exchanges_[d.exchange].cut = true;
       abort_exchange(d.exchange);
     } else {
       finish_down(index);

@@ -166,6 +166,7 @@ class Exchanges {
   void count_responded(Exchange& x);
   void count_answer(Exchange& x);
   void count_connect_failure(Exchange& x, int error);
+  void count_stall(Exchange& x);
   void count_ended(Exchange& x);
   shm::WorkerListener& listener_words(const Downstream& d);
   shm::WorkerPool& pool_words(const Exchange& x);

@@ -69,8 +69,8 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     return connection.sending ? void() : upstream_died(x_index);
   }
   if (x.step == Exchange::Step::upgrading && result == 0) return continue_upgrade(x_index);
-  // Only the rest of the request kept it.
   if (x.response.done && x.step == Exchange::Step::responding) {
+    // Only the rest of the request kept it.
     x.keep_client = false;
     return release_connection(x_index, false);
   }
@@ -106,8 +106,9 @@ void Exchanges::read_response(uint32_t x_index) {
     const bool upgrade = parsed == http::Parsed::complete && response_.status == 101;
     // What still belongs to the request's body must not be taken for the new protocol.
     const bool may_upgrade = x.wants_upgrade && response_.upgrades && x.request.done;
+    const bool interim = parsed == http::Parsed::complete && response_.status < 200;
     if (parsed == http::Parsed::refused || (upgrade && !may_upgrade) ||
-        x.interim_count == limits::kInterimResponsesMax) {
+        (interim && x.interim_count == limits::kInterimResponsesMax)) {
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
       shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
       return answer(x_index, 502);
@@ -287,8 +288,7 @@ void Exchanges::abort_exchange(uint32_t x_index) {
   const uint32_t index = x.downstream;
   Downstream& d = downstreams_[index];
   if (!x.cut) shm::add<uint64_t>(listener_words(d).client_aborted_total, 1);
-  // A part of a response must not look like all of it, as it does where the end of the stream ends
-  // it.
+  // A part of a response must not look like all of it, as where the end of the stream ends it.
   if (d.sending || x.sent_bytes > 0) engine_.reset_on_close(d.fd);
   if (d.sending) {  // the kernel still reads what is being sent
     d.in.drop(buffers_);

@@ -49,7 +49,7 @@ function helperCommands(): Command[] {
 
 // Of everything but the addon, each file once.
 export function otherCommands(): Command[] {
-  const targets = ['native_tests', 'io_sim', 'proxy_sim', 'http_fuzz'];
+  const targets = ['native_tests', 'io_sim', 'proxy_sim', 'http_sim', 'http_fuzz'];
   const all = [
     ...makeCommands('test/native', ['VARIANT=asan', ...targets]),
     ...makeCommands('bench/load', []),

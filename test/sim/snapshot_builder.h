@@ -16,16 +16,29 @@
 
 namespace sluice::test {
 
+// What a listener has beside, when it speaks HTTP.
+struct HttpSpec {
+  uint32_t request_head_timeout_ms = 10'000;
+  uint32_t client_idle_timeout_ms = 60'000;
+  uint32_t body_timeout_ms = 30'000;
+  uint32_t tunnel_idle_timeout_ms = 60'000;
+  uint32_t head_bytes_max = 16 * 1024;
+  bool via = false;
+  bool server_close = false;
+};
+
 struct ListenerSpec {
+  shm::Mode mode = shm::Mode::tcp;
+  HttpSpec http;
   uint32_t slot = 0;
   uint32_t incarnation = 1;
-  uint32_t pool = 0;  // target of its TCP route
+  uint32_t pool = 0;
   std::vector<int> descriptors;
   uint32_t idle_timeout_ms = 60'000;
   uint32_t max_connections = 0;
   shm::AddressFamily family = shm::AddressFamily::ipv4;
-  shm::Mode mode = shm::Mode::tcp;
-  // Of mode http; a TCP listener has the one route to `pool`, in the slot of its own number.
+  // Of mode http; without them, and for TCP, there is the one to `pool`, in the slot of the
+  // listener's own number.
   std::vector<RouteSpec> routes;
 };
 
@@ -36,6 +49,12 @@ struct PoolSpec {
   std::vector<uint32_t> members;  // backend slots
   uint32_t connect_timeout_ms = 1000;
   uint32_t connect_retries = 2;
+  // For HTTP.
+  uint32_t response_head_timeout_ms = 30'000;
+  uint32_t body_timeout_ms = 30'000;
+  uint32_t keep_alive_idle_ms = 30'000;
+  uint32_t keep_alive_requests_max = 0;
+  uint32_t idle_max = 1024;
 };
 
 struct BackendSpec {
@@ -75,8 +94,8 @@ class SnapshotBuilder {
     for (const ListenerSpec& entry : config.listeners) put(head, entry);
     RouteBuilder routes(base_, config.hash_seed);
     for (const ListenerSpec& entry : config.listeners) {
-      const std::vector<RouteSpec> tcp{{.slot = entry.slot, .pool = entry.pool}};
-      routes.add(entry.slot, entry.mode == shm::Mode::tcp ? tcp : entry.routes);
+      const std::vector<RouteSpec> one{{.slot = entry.slot, .pool = entry.pool}};
+      routes.add(entry.slot, entry.routes.empty() ? one : entry.routes);
     }
     routes.finish();
     return head.generation;
@@ -137,6 +156,11 @@ class SnapshotBuilder {
     entry.member_count = static_cast<uint32_t>(spec.members.size());
     entry.connect_timeout_ms = spec.connect_timeout_ms;
     entry.connect_retries = spec.connect_retries;
+    entry.response_head_timeout_ms = spec.response_head_timeout_ms;
+    entry.body_timeout_ms = spec.body_timeout_ms;
+    entry.keep_alive_idle_ms = spec.keep_alive_idle_ms;
+    entry.keep_alive_requests_max = spec.keep_alive_requests_max;
+    entry.idle_max = spec.idle_max;
     for (const uint32_t backend : spec.members) {
       at<shm::SnapshotMember>(shm::kSnapshotMemberOffset, head.members_count++).backend = backend;
     }
@@ -147,6 +171,7 @@ class SnapshotBuilder {
     auto& entry = at<shm::SnapshotListener>(shm::kSnapshotListenerOffset, spec.slot);
     entry = shm::SnapshotListener{};
     entry.mode = static_cast<uint32_t>(spec.mode);
+    if (spec.mode == shm::Mode::http) put_http(entry, spec.http);
     entry.incarnation = spec.incarnation;
     entry.descriptor_first = head.descriptors_count;
     entry.descriptor_count = static_cast<uint32_t>(spec.descriptors.size());
@@ -156,6 +181,18 @@ class SnapshotBuilder {
     for (const int fd : spec.descriptors) {
       at<shm::SnapshotDescriptor>(shm::kSnapshotDescriptorOffset, head.descriptors_count++).fd = fd;
     }
+  }
+
+  static void put_http(shm::SnapshotListener& entry, const HttpSpec& spec) {
+    entry.request_head_timeout_ms = spec.request_head_timeout_ms;
+    entry.client_idle_timeout_ms = spec.client_idle_timeout_ms;
+    entry.body_timeout_ms = spec.body_timeout_ms;
+    entry.tunnel_idle_timeout_ms = spec.tunnel_idle_timeout_ms;
+    entry.head_bytes_max = spec.head_bytes_max;
+    entry.target_bytes_max = spec.head_bytes_max / 2;
+    entry.fields_max = 128;
+    entry.via = spec.via ? 1 : 0;
+    entry.server_close = spec.server_close ? 1 : 0;
   }
 
   uint8_t* base_;
