@@ -10,9 +10,12 @@ export const testPackages = [
   'clang-format', // npm run check
   'haproxy', // bench: what sluice is compared with
   'nginx', // the same
-  'libnginx-mod-stream',
-  'wrk', // bench: load of one row // its balancing of TCP
+  'libnginx-mod-stream', // its balancing of TCP
+  'wrk', // bench: load of one row; real clients of HTTP
   'prometheus', // promtool checks /metrics
+  'curl', // real clients of HTTP
+  'nghttp2-client', // the same: h2load
+  'chromium-headless-shell', // the same: a browser, without what draws windows
   'iproute2', // bench: the loopback of its network namespace
 ];
 
