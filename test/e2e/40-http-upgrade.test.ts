@@ -169,16 +169,18 @@ forEachEngine((engine) => {
 
   it('upgrades once all of the body has been sent, and not while some is missing', async () => {
     const { http } = await start(async (call) => {
-      call.socket.write(switching);
+      // Until nothing moves any more.
       call.socket.pause();
-      await pause(100);
+      await pause(250);
+      call.socket.write(switching);
+      await pause(50);
       call.socket.resume();
       const { length } = await call.body();
       await call.send(`${length}!`);
       await call.stream.rest();
     });
     // Of some of these all has been received, while the last of it waits for the backend to read.
-    const sizes = Array.from({ length: 48 }, (_, index) => 1000 + index * 100_000);
+    const sizes = Array.from({ length: 70 }, (_, index) => 1_900_000 + index * 36_000);
     const statuses = await Promise.all(
       sizes.map(async (size) => {
         const client = await openHttp(scene, http.target);
