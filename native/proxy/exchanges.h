@@ -125,6 +125,7 @@ class Exchanges {
 
   // response.cc
   void received_up(uint32_t index, const io::Completion& completion);
+  void rearm_up(uint32_t index, uint32_t generation);
   void upstream_ended(uint32_t x_index, int result);
   void read_response(uint32_t x_index);
   void begin_response(uint32_t x_index, const uint8_t* data);

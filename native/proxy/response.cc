@@ -54,6 +54,11 @@ void Exchanges::received_up(uint32_t index, const io::Completion& completion) {
   } else if (!connection.receiving) {
     return continue_upgrade(x_index);
   }
+  rearm_up(index, generation);
+}
+
+// The connection may have been closed or freed since its generation was read.
+void Exchanges::rearm_up(uint32_t index, uint32_t generation) {
   if (connections_.is_current(index, generation) &&
       connections_[index].state != Connection::State::closing) {
     arm_up(index);
@@ -254,9 +259,12 @@ void Exchanges::sent_down(uint32_t index, int result) {
   switch (x.step) {
     case Exchange::Step::connecting:
       return;
-    case Exchange::Step::requesting:  // an interim response
+    case Exchange::Step::requesting: {  // an interim response
+      const uint32_t connection = x.connection;
+      const uint32_t generation = connections_.generation(connection);
       read_response(x_index);
-      return;
+      return rearm_up(connection, generation);
+    }
     case Exchange::Step::upgrading:
       return continue_upgrade(x_index);
     case Exchange::Step::answering:

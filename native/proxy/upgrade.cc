@@ -27,7 +27,8 @@ void Exchanges::continue_upgrade(uint32_t x_index) {
   Exchange& x = exchanges_[x_index];
   Downstream& d = client_of(x);
   Connection& connection = connections_[x.connection];
-  if (d.sending || !is_sent(x)) return;
+  // A cancel would end the sends, too.
+  if (d.sending || !is_sent(x) || connection.sending || !x.request_sent) return;
   if (d.receiving || connection.receiving) {
     if (x.receives_ended) return;
     x.receives_ended = true;  // told to; both still report
@@ -35,8 +36,6 @@ void Exchanges::continue_upgrade(uint32_t x_index) {
     if (connection.receiving) engine_.cancel(connection.fd);
     return;
   }
-  if (connection.sending) return;
-  if (x.request_head.left() > 0 || !x.up.empty()) return cut_response(x_index);  // a send failed
   const uint32_t d_index = x.downstream;
   const uint32_t c_index = x.connection;
   shm::add<uint64_t>(listener_words(d).http_upgrades_total, 1);

@@ -101,6 +101,18 @@ forEachEngine((engine) => {
     expect(origin.calls.map(({ path }) => path)).not.toContain('/known/smuggled');
   });
 
+  it('frees the connection soon, also of a client that stays', async () => {
+    const http = await startHttp(scene, engine, []);
+    const client = await openHttp(scene, http.target);
+    await client.send('nonsense\r\n\r\n');
+    expect((await client.answer()).status).toBe(400);
+    expect(await client.ended()).toBe('end');
+    // What it still sends is read for a while and then no longer.
+    const sending = setInterval(() => void client.send('more'), 50);
+    scene.after(() => clearInterval(sending));
+    await expectNothingHeld(http);
+  });
+
   it('is read by a client that is still sending', async () => {
     const http = await startHttp(scene, engine, []);
     for (let nth = 0; nth < 10; nth++) {

@@ -85,6 +85,17 @@ forEachEngine((engine) => {
     expect((await client.answer()).text).toBe('y');
   });
 
+  it('passes on more of them than it holds at a time', async () => {
+    const large = `HTTP/1.1 103 Early Hints\r\nLink: <${'l'.repeat(15_000)}>\r\n\r\n`;
+    const { http } = await start((call) =>
+      call.send(`${large.repeat(12)}${message('x').toString()}`),
+    );
+    const { interim, text } = await askOnce(http.target, get());
+    expect([interim.length, text]).toEqual([12, 'x']);
+    const old = await askOnce(http.target, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');
+    expect([old.interim.length, old.text]).toEqual([0, 'x']);
+  });
+
   it('keeps hints from clients of HTTP/1.0', async () => {
     const { http } = await start((call) => call.send(`${hints}${message('x').toString()}`));
     const { interim, text } = await askOnce(http.target, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');

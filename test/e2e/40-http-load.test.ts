@@ -109,7 +109,8 @@ forEachEngine((engine) => {
     const { address } = await startHttpProcess(scene, 'origin');
     const served = await runSluice(scene, httpConfig(engine, [address]));
     const target = served.address();
-    // Some have been served before and are idle, some wait for an answer, some send a body.
+    // Some have been served before and are idle, some wait for an answer, some send a body,
+    // some a head.
     const idle = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
     for (const client of idle) expect((await client.ask(get())).status).toBe(200);
     const waiting = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
@@ -117,19 +118,24 @@ forEachEngine((engine) => {
     const sending = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
     const head = 'POST /delay/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n';
     for (const client of sending) await client.send(`${head}12345`);
+    const begun = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
+    for (const client of begun) await client.send('GET / HTTP/1.1\r\nHo');
     await served.prove(engine);
     await pause(150);
     served.program.child.kill('SIGTERM');
     await pause(200);
     for (const client of sending) await client.send('67890');
-    const all = await Promise.all([...waiting, ...sending].map((client) => client.answer()));
+    for (const client of begun) await client.send('st: a.example\r\n\r\n');
+    const all = await Promise.all(
+      [...waiting, ...sending, ...begun].map((client) => client.answer()),
+    );
     const told = ({ status, text, head: { fields } }: Answer) => [
       status,
       text,
       Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value]))['connection'],
     ];
     for (const answer of all) expect(told(answer)).toEqual([200, 'origin', 'close']);
-    for (const client of [...idle, ...waiting, ...sending]) {
+    for (const client of [...idle, ...waiting, ...sending, ...begun]) {
       expect(await client.ended()).toBe('end');
       expect(client.stream.held).toHaveLength(0);
       client.close();
