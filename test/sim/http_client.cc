@@ -2,6 +2,7 @@
 // is given against what backends have answered.
 #include <algorithm>
 
+#include "http_given.h"
 #include "http_peer.h"
 
 namespace sluice::http_sim {
@@ -10,6 +11,8 @@ namespace {
 class Client final : public Peer {
  public:
   Client(World& world, uint32_t id);
+
+  void given(std::string_view bytes) override { given_.add(world_, requests_, bytes); }
 
  private:
   enum class State : uint8_t { head, body, tunnel, closed };
@@ -49,6 +52,7 @@ class Client final : public Peer {
   bool closes_ = false;
   std::string told_in_full_;
   bool gave_up_ = false;  // by itself
+  GivenHeads given_;
   std::string tunnel_out_;
   std::string tunnel_in_;
   uint64_t tunnel_read_ = 0;
@@ -195,6 +199,7 @@ bool Client::read_refusal() {
   }
   in_.erase(0, bytes);
   count_head();
+  world_.own_read++;
   state_ = State::closed;
   return true;
 }
@@ -229,6 +234,7 @@ bool Client::read_own(uint32_t status) {
     world_.fail("without faults backends answer", "client %u: %u", id_, status);
   }
   world_.faults.saw(Fault::answered_by_us);
+  world_.own_read++;
   if (current().garbage && !closes) {
     world_.fail("after what is refused nothing is read", "client %u", id_);
   }

@@ -303,6 +303,7 @@ void Control::check_counters() {
   shm::WorkerBlock block(region_, 0);
   uint64_t classes = 0;
   uint64_t requests = 0;
+  uint64_t answered = 0;
   for (const test::ListenerSpec& listener : config_.listeners) {
     auto& words = block.listener(listener.slot);
     const uint64_t ended = sum_of(words.request_duration, std::size(words.request_duration));
@@ -318,6 +319,13 @@ void Control::check_counters() {
                words.requests3xx_total.load() + words.requests4xx_total.load() +
                words.requests5xx_total.load();
     requests += words.requests_total.load();
+    for (const std::atomic<uint64_t>* word :
+         {&words.answered400_total, &words.answered404_total, &words.answered408_total,
+          &words.answered413_total, &words.answered414_total, &words.answered417_total,
+          &words.answered431_total, &words.answered501_total, &words.answered502_total,
+          &words.answered503_total, &words.answered504_total, &words.answered505_total}) {
+      answered += word->load();
+    }
   }
   auto& pool = block.pool(kPoolSlot);
   const uint64_t ended = sum_of(pool.request_duration, std::size(pool.request_duration));
@@ -327,14 +335,20 @@ void Control::check_counters() {
                 static_cast<unsigned long long>(ended));
   }
   check_classes("pool", kPoolSlot, pool, ended);
-  // The proxy knows of an answer's end before it sends the next; without faults, of all.
-  const bool agree = classes >= world_.answers_over &&
+  if (whole_ && (answered < world_.own_read || answered > requests)) {
+    world_.fail("our answers are counted", "%llu of %llu that were read",
+                static_cast<unsigned long long>(answered),
+                static_cast<unsigned long long>(world_.own_read));
+  }
+  // The proxy knows of an answer's end before it sends the next, and counts nothing that it has not
+  // given; without faults it counts all.
+  const bool agree = classes >= world_.answers_over && classes <= world_.heads_given &&
                      (!calm_ || (classes == requests && classes == world_.heads_read));
   if (whole_ && !agree) {
     world_.fail("classes count heads that were given",
-                "%llu counted, %llu read, %llu surely, %llu requests",
+                "%llu counted, %llu given, %llu surely, %llu requests",
                 static_cast<unsigned long long>(classes),
-                static_cast<unsigned long long>(world_.heads_read),
+                static_cast<unsigned long long>(world_.heads_given),
                 static_cast<unsigned long long>(world_.answers_over),
                 static_cast<unsigned long long>(requests));
   }

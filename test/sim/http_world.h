@@ -136,6 +136,8 @@ class World {
   uint64_t connect_timeout_ns = 0;
   uint64_t clients_content = 0;
   uint64_t bytes_moved = 0;
+  uint64_t heads_given = 0;   // final heads that clients were given whole
+  uint64_t own_read = 0;      // answers of ours that clients have read
   uint64_t heads_read = 0;    // final heads that clients have read
   uint64_t answers_over = 0;  // answers that another one followed on the same connection
   std::deque<Socket> sockets;
