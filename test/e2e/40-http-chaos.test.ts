@@ -40,6 +40,8 @@ const bodyOf = (path: string, random: Random): string => `${path}|${'.'.repeat(r
 
 function answerTo(call: Call, random: Random): Buffer {
   const body = bodyOf(call.path, random);
+  const upgrade = call.head.one('upgrade') !== undefined;
+  if (upgrade && random(2) === 0) return Buffer.from(`${switching}${body}`);
   const kinds = [
     () => message(body),
     () =>

@@ -52,7 +52,9 @@ async function settle({ http, ledger, sites }: Place, engine: Engine): Promise<v
   await expectNothingHeld(http);
   const metrics = http.metrics();
   assertServedBy(metrics, engine);
-  expect(metrics.sum('sluice_pool_errors_total')).toBe(0);
+  // Chromium resets connections that it no longer wants.
+  const resets = metrics.sum('sluice_pool_errors_total', { reason: 'client_reset' });
+  expect(metrics.sum('sluice_pool_errors_total') - resets).toBe(0);
   const reached = sites.reduce((sum, { requests, upgrades }) => sum + requests + upgrades, 0);
   expect(reached).toBe(metrics.sum('sluice_pool_requests_total'));
 }
