@@ -11,8 +11,8 @@ import { forEachEngine, until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
 const count = 9000;
-// What so many requests at one time need is counted as well, but is none of the idle clients': about
-// 8 KiB for each of them, most of it the heads on their way and the connection to a backend.
+// What so many requests at one time need is counted as well, though it is not the idle clients':
+// about 8 KiB for each, most of it heads on their way and the connection to a backend.
 const openAtOnce = 32;
 const againAtOnce = 500;
 const bytesPerClientMax = 384;
