@@ -19,11 +19,13 @@ export interface LoadResult {
 }
 
 export interface LoadRequest {
-  readonly mode: 'roundtrip' | 'open' | 'bulk' | 'connect' | 'idle';
+  readonly mode: 'roundtrip' | 'open' | 'bulk' | 'connect' | 'idle' | 'serve';
+  readonly http: boolean;
   readonly target: number;
-  readonly origins: readonly number[];
+  readonly origins: readonly string[]; // ports or paths of Unix sockets
   readonly connections: number;
   readonly seconds: number;
+  readonly warmup: number;
   readonly rate?: number;
   readonly cpu: number;
   readonly watchPid: number;
@@ -40,6 +42,7 @@ export function buildLoad(root: string): void {
 }
 
 // `whileHeld` is for idle loads: called when the connections are there; they go when it resolves.
+// For origins only: called when they listen; they go when it resolves and the figures are taken.
 export async function runLoad(
   root: string,
   request: LoadRequest,
@@ -50,10 +53,12 @@ export async function runLoad(
     origins: request.origins.join(','),
     connections: request.connections,
     seconds: request.seconds,
+    warmup: request.warmup,
     cpu: request.cpu,
     watch: request.watchPid,
     'watch-cpu': request.watchCpu,
     ...(request.rate === undefined ? {} : { rate: request.rate }),
+    ...(request.http ? { protocol: 'http', forwarded: 1 } : {}),
   };
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = spawn(program(root), [request.mode, ...words], {

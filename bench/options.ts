@@ -1,11 +1,13 @@
 // The command line of the comparison.
 import { parseArgs } from 'node:util';
+import { type MicroName, microNames } from './micro.ts';
 import { type ContenderName, contenderNames } from './peers.ts';
-import { type RowName, rowNames } from './rows.ts';
+import { type RowName, rowNames } from './row.ts';
 
 export interface Options {
   readonly small: boolean;
   readonly rows: readonly RowName[];
+  readonly micro: readonly MicroName[];
   readonly contenders: readonly ContenderName[];
   readonly rounds: number | undefined; // undefined: each row's own
   readonly seconds: number | undefined;
@@ -13,11 +15,15 @@ export interface Options {
   readonly priority: boolean;
 }
 
+const smallSeconds = 0.25;
+
+const allNames: readonly (RowName | MicroName)[] = [...rowNames, ...microNames];
+
 const usage = `npm run bench -- [options]
-  --small                one short round of everything, under a minute; verdicts are printed only
-  --rows NAME,...        ${rowNames.join(', ')}
+  --small                one short round of everything, under a minute; its figures say nothing
+  --rows NAME,...        ${allNames.join(', ')}
   --contenders NAME,...  ${contenderNames.join(', ')}
-  --rounds N             rounds per row (5; latency 7)
+  --rounds N             rounds per row (5; latencies 7)
   --seconds S            measured seconds per round (3)
   --priority             go before other work on this machine (sched_autogroup; root)
   --no-namespace         use the host's network stack even when a private one could be made
@@ -63,13 +69,15 @@ export function parseOptions(args: readonly string[]): Options {
   }
   if (values['help']) throw new UsageError(usage);
   const text = (name: string): string | undefined => values[name] as string | undefined;
+  const wanted = listOf(text('rows'), allNames);
   const small = values['small'] === true;
   return {
     small,
-    rows: listOf(text('rows'), rowNames),
+    rows: rowNames.filter((name) => wanted.includes(name)),
+    micro: microNames.filter((name) => wanted.includes(name)),
     contenders: listOf(text('contenders'), contenderNames),
     rounds: positive(text('rounds')) ?? (small ? 1 : undefined),
-    seconds: positive(text('seconds')) ?? (small ? 1 : undefined),
+    seconds: positive(text('seconds')) ?? (small ? smallSeconds : undefined),
     namespace: values['no-namespace'] !== true,
     priority: values['priority'] === true,
   };

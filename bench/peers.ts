@@ -1,26 +1,23 @@
-// The contenders: how each is configured and started, and whose CPU time and memory count as its.
+// The contenders: how each is started, and whose CPU time and memory count as its.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Engine,
+  haproxyConfig,
+  nginxConfig,
+  type Setup,
+  sluiceConfig,
+} from './peer-configs.ts';
 import { childrenOf, type Started, startPinned, stop, waitForListener } from './process.ts';
 
 export const contenderNames = ['sluice-io_uring', 'sluice-epoll', 'haproxy', 'nginx'] as const;
 export type ContenderName = (typeof contenderNames)[number];
-export type Engine = 'io_uring' | 'epoll';
+export type { Engine };
 
 export const engineOf = (name: ContenderName): Engine | undefined =>
   name === 'sluice-io_uring' ? 'io_uring' : name === 'sluice-epoll' ? 'epoll' : undefined;
-
-export interface Setup {
-  readonly root: string; // of the repository
-  readonly directory: string; // for configuration and logs
-  readonly cpu: number;
-  readonly port: number;
-  readonly adminPort: number;
-  readonly origins: readonly number[];
-  readonly bodies: boolean; // large bodies: HAProxy gets option splice-auto
-}
 
 export interface Contender {
   readonly pid: number; // of the process that carries the traffic
@@ -39,7 +36,7 @@ export async function startContender(name: ContenderName, setup: Setup): Promise
       await assertEngine(setup.adminPort, engine);
     }
     // Whatever a process does just after it has begun to listen is not part of a measurement.
-    await sleep(300);
+    await sleep(setup.settleMs);
     return { pid: trafficPid(name, started), stop: () => stop(started) };
   } catch (error) {
     await stop(started);
@@ -56,7 +53,7 @@ function commandOf(name: ContenderName, setup: Setup): string[] {
       writeFileSync(file, haproxyConfig(setup));
       return ['haproxy', '-db', '-f', file];
     case 'nginx':
-      writeFileSync(file, nginxConfig(setup));
+      writeFileSync(file, nginxConfig(setup, loadStreamModule()));
       return ['nginx', '-e', join(setup.directory, 'nginx-error.log'), '-c', file];
     case 'sluice-io_uring':
     case 'sluice-epoll':
@@ -72,52 +69,6 @@ function trafficPid(name: ContenderName, { pid }: Started): number {
   if (worker === undefined) throw new Error('no worker process');
   return worker;
 }
-
-// With splice-auto every connection may hold a pipe, two more descriptors of the 20,000.
-const haproxyConfig = ({ port, origins, bodies }: Setup): string => `global
-  nbthread 1
-  maxconn ${bodies ? 4500 : 9500}
-defaults
-  mode tcp
-  ${bodies ? 'option splice-auto' : '# bodies are copied'}
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-listen in
-  bind 127.0.0.1:${port}
-  balance roundrobin
-${origins.map((origin, i) => `  server origin${i} 127.0.0.1:${origin}\n`).join('')}`;
-
-const nginxConfig = ({ port, origins, directory }: Setup): string => `${loadStreamModule()}
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile 20000;
-pid ${join(directory, 'nginx.pid')};
-error_log ${join(directory, 'nginx-error.log')} error;
-events { worker_connections 19900; }
-stream {
-  access_log off;
-  upstream origins {
-${origins.map((origin) => `    server 127.0.0.1:${origin} max_fails=0;\n`).join('')}  }
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    proxy_pass origins;
-    proxy_connect_timeout 5s;
-    proxy_timeout 1h;
-  }
-}
-`;
-
-const sluiceConfig = ({ port, adminPort, origins }: Setup, engine: Engine): string => `workers: 1
-engine: ${engine}
-admin: { listen: '127.0.0.1:${adminPort}' }
-listeners:
-  in: { listen: '127.0.0.1:${port}', mode: tcp, routes: [{ pool: web }] }
-pools:
-  web:
-    strategy: round_robin
-    backends: [${origins.map((origin) => `'127.0.0.1:${origin}'`).join(', ')}]
-`;
 
 // A comparison of engines is worth nothing when the kernel refused one and the other runs instead.
 async function assertEngine(adminPort: number, wanted: Engine): Promise<void> {
@@ -159,13 +110,15 @@ export interface Missing {
   readonly build: boolean; // sluice itself
 }
 
-export function missingFor(names: readonly ContenderName[], root: string): Missing {
+export function missingFor(names: readonly ContenderName[], wrk: boolean, root: string): Missing {
   const packages: string[] = [];
   if (names.includes('haproxy') && output('haproxy', '-v') === undefined) packages.push('haproxy');
   if (names.includes('nginx') && output('nginx', '-v') === undefined) packages.push('nginx-light');
   if (names.includes('nginx') && streamModule() === undefined) {
     packages.push('libnginx-mod-stream');
   }
+  // wrk prints its version with its usage, and exits with 1.
+  if (wrk && spawnSync('wrk', ['-v']).error !== undefined) packages.push('wrk');
   const build =
     names.some((name) => engineOf(name) !== undefined) && !existsSync(join(root, 'dist/main.js'));
   return { packages, build };

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ContenderName, contenderNames } from './peers.ts';
-import type { Row, Sample } from './rows.ts';
+import type { Row, Sample } from './row.ts';
 import {
   disturbedShare,
   samplesOf,
@@ -44,17 +44,20 @@ function lineOf(row: Row, name: ContenderName, samples: readonly Sample[]): stri
   const notes = [
     row.needs === 'saturation' && share < saturatedShare ? 'not saturated' : '',
     disturbed > 0 ? `${disturbed} of ${samples.length} rounds disturbed by others` : '',
+    samples[0]?.baseline === undefined
+      ? ''
+      : `TCP ${row.show(median((sample) => sample.baseline ?? Number.NaN))}`,
     samples[0]?.memory === undefined
       ? ''
       : `engine ${bytes('engine')}, process ${bytes('process')}`,
   ];
-  const timed = row.name !== 'idle';
+  const timed = row.load.mode !== 'idle';
   return [
     name,
     `${row.show(value.median)} (${low} to ${high})`,
     timed ? median((sample) => sample.load.p99_us).toFixed(0) : '',
     timed ? percent(share) : '',
-    timed ? percent(median((sample) => sample.load.load_busy)) : '',
+    timed && row.wrk !== true ? percent(median((sample) => sample.load.load_busy)) : '',
     notes.filter((note) => note !== '').join('; '),
   ];
 }

@@ -1,6 +1,6 @@
 // From samples to verdicts: pairwise ratios, their median, and the limit they meet or miss.
 import { type ContenderName, contenderNames, type Engine, engineOf } from './peers.ts';
-import type { Limit, Row, Sample } from './rows.ts';
+import type { Limit, Row, Sample } from './row.ts';
 
 export interface Spread {
   readonly median: number;
@@ -51,11 +51,14 @@ export function verdictsOf(row: Row, samples: readonly Sample[]): Verdict[] {
       const bound = limit.limits[engine];
       const met = limit.bound === 'at least' ? measured.median >= bound : measured.median <= bound;
       const all = [name, ...peers];
-      const saturated = all.every((one) => isSaturated(samples, one));
+      // Rest only raises what work costs: a limit that sluice meets without saturation is met.
+      const saturated =
+        peers.every((peer) => isSaturated(samples, peer)) &&
+        (isSaturated(samples, name) || (limit.kind === 'ratio' && met));
       const disturbed = all.some((one) => isDisturbed(samples, one));
       verdicts.push({
         engine,
-        against: peers.length > 1 ? `the better of ${peers.join(' and ')}` : (peers[0] ?? ''),
+        against: nameOf(limit.kind, peers),
         measured,
         bound: limit.bound,
         limit: bound,
@@ -73,8 +76,14 @@ export function verdictsOf(row: Row, samples: readonly Sample[]): Verdict[] {
   return verdicts;
 }
 
+function nameOf(kind: Limit['kind'], peers: readonly ContenderName[]): string {
+  if (kind === 'baseline') return 'TCP backends';
+  return peers.length > 1 ? `the better of ${peers.join(' and ')}` : (peers[0] ?? '');
+}
+
 function figure(row: Row, limit: Limit, own: Sample, samples: readonly Sample[]): number {
   if (limit.kind === 'value') return own.value;
+  if (limit.kind === 'baseline') return own.value / (own.baseline ?? Number.NaN);
   const peers = samples
     .filter(({ contender, round }) => limit.against.includes(contender) && round === own.round)
     .map(({ value }) => value);

@@ -1,9 +1,9 @@
 // Everything that is tested, in one command: `npm test`. Ends with a line `N passed, N failed`.
-//   --only check,native,sim,vitest,bench   runs some steps only
+//   --only check,native,fuzz,sim,vitest,bench   runs some steps only
 //   --list                                 names the steps
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { nativeTests, simulatorTests } from './lib/native-tests.ts';
+import { fuzzTests, nativeTests, simulatorTests } from './lib/native-tests.ts';
 import { installPackages } from './lib/packages.ts';
 import { inRoot } from './lib/project.ts';
 import {
@@ -57,6 +57,7 @@ function steps(): Step[] {
   return [
     { group: 'check', name: 'check', run: check },
     ...nativeTests().map((test) => ({ group: 'native', ...test })),
+    ...fuzzTests().map((test) => ({ group: 'fuzz', ...test })),
     ...simulatorTests().map((test) => ({ group: 'sim', ...test })),
     { group: 'vitest', name: 'vitest', run: vitest },
     { group: 'bench', name: 'bench small', run: bench },

@@ -1,10 +1,13 @@
 #include "options.h"
 
 #include <arpa/inet.h>
+#include <sys/un.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 namespace load {
@@ -18,21 +21,21 @@ constexpr char kUsage[] =
     "  bulk       closed loop with 1 MiB answers\n"
     "  connect    every request on a connection of its own\n"
     "  idle       one round trip a connection, then held until a line on stdin or SIGTERM\n"
+    "  serve      origins only, for another program's clients, until a line on stdin or SIGTERM\n"
+    "an origin is a port of 127.0.0.1 or the path of a Unix socket\n"
     "options (default)\n"
     "  --connections N (64, bulk 16)       --bytes N or REQUEST,ANSWER (100,100)\n"
     "  --seconds S (2)  --warmup S (0.5)   --rate R (10000)\n"
     "  --sources N client addresses (1, connect 16)\n"
+    "  --protocol raw|http (raw)           --forwarded 1: HTTP origins insist on X-Forwarded-*\n"
     "  --cpu N run there  --watch PID whose CPU time to measure  --watch-cpu N whose load\n";
 
 bool parse_mode(std::string_view word, Options& options) {
-  constexpr std::string_view names[] = {"roundtrip", "open", "bulk", "connect", "idle"};
-  for (uint8_t i = 0; i < 5; i++) {
-    if (word == names[i]) {
-      options.mode = static_cast<Mode>(i);
-      return true;
-    }
-  }
-  return false;
+  constexpr std::string_view names[] = {"roundtrip", "open", "bulk", "connect", "idle", "serve"};
+  const auto* found = std::find(std::begin(names), std::end(names), word);
+  if (found == std::end(names)) return false;
+  options.mode = static_cast<Mode>(found - names);
+  return true;
 }
 
 bool parse_target(const char* value, Options& options) {
@@ -44,18 +47,31 @@ bool parse_target(const char* value, Options& options) {
   return inet_pton(AF_INET, host, &options.target.sin_addr) == 1;
 }
 
-bool parse_origins(const char* value, Options& options) {
-  options.origin_count = 0;
-  while (options.origin_count < Options::kOriginsMax) {
-    char* end = nullptr;
-    const unsigned long port = strtoul(value, &end, 10);
-    if (end == value || port == 0 || port > 65535) return false;
-    options.origins[options.origin_count++] = static_cast<uint16_t>(port);
-    if (*end == '\0') return true;
-    if (*end != ',') return false;
-    value = end + 1;
+bool parse_origin(char* word, Origin& origin) {
+  if (*word == '/') {
+    origin.path = word;
+    return strlen(word) < sizeof(sockaddr_un::sun_path);
   }
-  return false;
+  char* end = nullptr;
+  const unsigned long port = strtoul(word, &end, 10);
+  origin.port = static_cast<uint16_t>(port);
+  return *end == '\0' && port > 0 && port <= 65535;
+}
+
+// Cuts the argument at its commas; paths stay where they are.
+bool parse_origins(char* value, Options& options) {
+  options.origin_count = 0;
+  for (char* word = strtok(value, ","); word != nullptr; word = strtok(nullptr, ",")) {
+    if (options.origin_count == Options::kOriginsMax) return false;
+    if (!parse_origin(word, options.origins[options.origin_count++])) return false;
+  }
+  return options.origin_count > 0;
+}
+
+bool parse_protocol(std::string_view value, Options& options) {
+  options.http = value == "http";
+  if (options.http) options.request_bytes = 0;
+  return options.http || value == "raw";
 }
 
 bool parse_bytes(const char* value, Options& options) {
@@ -68,9 +84,10 @@ bool parse_bytes(const char* value, Options& options) {
   return options.request_bytes <= (1 << 26) && options.answer_bytes <= (1 << 26);
 }
 
-bool parse_option(std::string_view name, const char* value, Options& options) {
+bool parse_option(std::string_view name, char* value, Options& options) {
   if (name == "--target") return parse_target(value, options);
   if (name == "--origins") return parse_origins(value, options);
+  if (name == "--protocol") return parse_protocol(value, options);
   if (name == "--bytes") return parse_bytes(value, options);
   char* end = nullptr;
   const double number = strtod(value, &end);
@@ -85,6 +102,8 @@ bool parse_option(std::string_view name, const char* value, Options& options) {
     options.warmup_seconds = number;
   else if (name == "--rate")
     options.rate = number;
+  else if (name == "--forwarded")
+    options.forwarded = number != 0;
   else if (name == "--cpu")
     options.cpu = static_cast<int>(number);
   else if (name == "--watch")
@@ -115,9 +134,9 @@ bool parse_options(int argc, char** argv, Options& options) {
       return false;
     }
   }
-  const bool usable = options.target.sin_port != 0 && options.origin_count > 0 &&
-                      options.connections > 0 && options.sources > 0 && options.sources <= 250 &&
-                      options.rate >= 1;
+  const bool has_target = options.target.sin_port != 0 || options.mode == Mode::serve;
+  const bool usable = has_target && options.origin_count > 0 && options.connections > 0 &&
+                      options.sources > 0 && options.sources <= 250 && options.rate >= 1;
   if (!usable) fprintf(stderr, "load: --target and --origins are needed\n%s", kUsage);
   return usable;
 }

@@ -18,6 +18,7 @@ constexpr uint64_t kSampleEvery = 4096;
 class RawProtocol final : public Protocol {
  public:
   uint32_t bytes_min() const override { return sizeof(Head); }
+  uint64_t body_bytes(uint64_t bytes) const override { return bytes - sizeof(Head); }
   uint32_t write_request(uint8_t* head, Message& message, uint64_t total) override {
     return write(head, message, total);
   }
@@ -29,8 +30,8 @@ class RawProtocol final : public Protocol {
     if (in.head_received < sizeof(Head)) return Progress::more;
     Head head;
     memcpy(&head, in.head, sizeof head);
-    if (head.total_bytes < sizeof head || head.total_bytes - sizeof head > pattern_length ||
-        head.answer_bytes > pattern_length) {
+    if (head.total_bytes < sizeof head || !pattern_covers(head.total_bytes - sizeof head) ||
+        !pattern_covers(head.answer_bytes)) {
       return Progress::malformed;
     }
     head_bytes = sizeof head;
@@ -74,6 +75,10 @@ const uint8_t* pattern() {
   return pattern_bytes;
 }
 
+bool pattern_covers(uint64_t bytes) {
+  return bytes <= pattern_length;
+}
+
 bool matches_pattern(const uint8_t* data, uint64_t bytes, uint64_t offset) {
   const uint8_t* expected = pattern_bytes + offset;
   if (bytes <= kCheckWholeBytes) return memcmp(data, expected, bytes) == 0;
@@ -114,6 +119,7 @@ void between_messages(Incoming& in) {
   in.head_received = 0;
   in.in_body = false;
   in.body_received = 0;
+  in.complaint = nullptr;
 }
 
 }  // namespace load

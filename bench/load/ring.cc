@@ -91,10 +91,22 @@ io_uring_sqe* Ring::sqe() {
 }
 
 int Ring::enter() {
+  return enter(0, 0, nullptr, 0);
+}
+
+int Ring::enter_and_wait(uint32_t timeout_ms) {
+  __kernel_timespec timeout{};
+  timeout.tv_nsec = int64_t{timeout_ms} * 1'000'000;
+  io_uring_getevents_arg argument{};
+  argument.ts = reinterpret_cast<uint64_t>(&timeout);
+  return enter(1, IORING_ENTER_EXT_ARG, &argument, sizeof argument);
+}
+
+int Ring::enter(uint32_t completions, uint32_t flags, const void* argument, size_t bytes) {
   __atomic_store_n(sq_tail_, staged_tail_, __ATOMIC_RELEASE);
   const uint32_t count = staged_tail_ - submitted_tail_;
-  const long result = syscall(__NR_io_uring_enter, enter_fd_, count, 0,
-                              IORING_ENTER_GETEVENTS | enter_flags_, nullptr, 0);
+  const long result = syscall(__NR_io_uring_enter, enter_fd_, count, completions,
+                              IORING_ENTER_GETEVENTS | enter_flags_ | flags, argument, bytes);
   if (result < 0) return -errno;
   submitted_tail_ += static_cast<uint32_t>(result);
   return static_cast<int>(result);

@@ -30,6 +30,8 @@ class Ring {
 
   // Submits what is queued and runs completion work; never sleeps.
   int enter();
+  // Sleeps until there is a completion, for at most `timeout_ms`.
+  int enter_and_wait(uint32_t timeout_ms);
 
   // Calls handler(user_data, res, flags) for each completion that is ready; returns their number.
   template <typename Handler>
@@ -51,6 +53,8 @@ class Ring {
   void publish_buffers();
 
  private:
+  int enter(uint32_t completions, uint32_t flags, const void* argument, size_t bytes);
+
   int fd_ = -1;        // of the file
   int enter_fd_ = -1;  // index of the registered ring where `enter_flags_` say so, else the file
   uint32_t enter_flags_ = 0;

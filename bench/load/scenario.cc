@@ -108,6 +108,18 @@ class HoldIdle final : public Scenario {
   uint32_t begun_ = 0;
 };
 
+// No clients: another program asks, and competes for the CPU with origins that would spin.
+class ServeOnly final : public Scenario {
+ public:
+  using Scenario::Scenario;
+  void start() override {}
+  bool may_sleep() const override { return true; }
+  bool ready() const override { return traffic_.served() > 0; }
+  bool dead() const override { return false; }
+  uint64_t work() const override { return traffic_.served(); }
+  void next(Connection&) override {}
+};
+
 }  // namespace
 
 std::unique_ptr<Scenario> make_scenario(Traffic& traffic, const Options& options) {
@@ -118,6 +130,8 @@ std::unique_ptr<Scenario> make_scenario(Traffic& traffic, const Options& options
       return std::make_unique<ConnectEach>(traffic, options);
     case Mode::idle:
       return std::make_unique<HoldIdle>(traffic, options);
+    case Mode::serve:
+      return std::make_unique<ServeOnly>(traffic, options);
     case Mode::roundtrip:
     case Mode::bulk:
       break;

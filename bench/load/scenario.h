@@ -15,18 +15,20 @@ class Scenario : public ClientEvents {
   Scenario(Traffic& traffic, const Options& options) : traffic_(traffic), options_(options) {}
 
   virtual void start();
+  // Whether the loop may sleep until something happens.
+  virtual bool may_sleep() const { return false; }
   // Called once a turn of the loop, with the time of the latest poll.
   virtual void tick() {}
   // Every connection that should be there is there: warm-up may begin (idle: hold may begin).
   virtual bool ready() const { return connected_ >= options_.connections; }
   // No client is left that could ever work again.
-  bool dead() const { return live_ == 0; }
+  virtual bool dead() const { return live_ == 0; }
 
   void connected(Connection& client) override;
   void answered(Connection& client) override;
   void closed(Connection& client, bool orderly) override;
 
-  uint64_t work() const { return work_; }
+  virtual uint64_t work() const { return work_; }
   const Histogram& latency() const { return latency_; }
   void clear_latency() { latency_.clear(); }
 

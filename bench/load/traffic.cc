@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,10 +14,30 @@ namespace load {
 namespace {
 
 constexpr uint32_t kQueueEntries = 4096;
+constexpr uint32_t kWaitMs = 20;
 
 void set_option(int fd, int level, int name) {
   const int on = 1;
   (void)setsockopt(fd, level, name, &on, sizeof on);
+}
+
+bool bind_port(int fd, uint16_t port) {
+  set_option(fd, SOL_SOCKET, SO_REUSEADDR);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+// A path that an earlier run has left is taken over.
+bool bind_path(int fd, const char* path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  (void)unlink(path);
+  return bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
 }  // namespace
@@ -32,16 +53,11 @@ bool Traffic::open(uint32_t connections, uint32_t buffers, uint32_t buffer_bytes
   return true;
 }
 
-bool Traffic::listen(uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+bool Traffic::listen(const Origin& origin) {
+  const bool is_path = origin.path != nullptr;
+  const int fd = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
-  set_option(fd, SOL_SOCKET, SO_REUSEADDR);
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+  if (!(is_path ? bind_path(fd, origin.path) : bind_port(fd, origin.port)) ||
       ::listen(fd, 4096) != 0) {
     const int error = errno;
     ::close(fd);
@@ -81,6 +97,7 @@ Connection* Traffic::connect(const sockaddr_in& target, const sockaddr_in* sourc
 
 void Traffic::request(Connection& client, uint64_t request_bytes, uint64_t answer_bytes) {
   client.tag = next_tag_++;
+  client.body_bytes = protocol_.body_bytes(answer_bytes);
   Message message{client.tag, 0, answer_bytes};
   const uint32_t head_bytes = protocol_.write_request(client.out, message, request_bytes);
   send(client, message, head_bytes);
@@ -97,9 +114,17 @@ uint32_t Traffic::poll(ClientEvents& events) {
     now_ns_ = now_ns();
     return 0;
   }
-  const int result = ring_.enter();
-  if (result < 0 && result != -EINTR && result != -EBUSY && result != -EAGAIN) {
-    count_error("io_uring_enter", -result);
+  return take_completions(events, ring_.enter());
+}
+
+uint32_t Traffic::wait(ClientEvents& events) {
+  return take_completions(events, ring_.enter_and_wait(kWaitMs));
+}
+
+uint32_t Traffic::take_completions(ClientEvents& events, int entered) {
+  if (entered < 0 && entered != -EINTR && entered != -EBUSY && entered != -EAGAIN &&
+      entered != -ETIME) {
+    count_error("io_uring_enter", -entered);
   }
   now_ns_ = now_ns();
   const uint32_t count = ring_.drain([this, &events](uint64_t data, int32_t res, uint32_t flags) {
@@ -136,6 +161,7 @@ Connection* Traffic::take(int fd, Connection::Role role, Connection::State state
   connection.state = state;
   connection.started_ns = now_ns_;
   between_messages(connection.in);
+  connection.in.is_answer = role == Connection::Role::client;
   return &connection;
 }
 
@@ -193,7 +219,10 @@ void Traffic::on_bytes(ClientEvents& events, Connection& connection, const uint8
   while (bytes > 0) {
     Progress progress = Progress::more;
     const uint64_t used = consume(protocol_, connection.in, data, bytes, progress);
-    if (progress == Progress::malformed) return fail(connection, "malformed message", 0);
+    if (progress == Progress::malformed) {
+      const char* complaint = connection.in.complaint;
+      return fail(connection, complaint != nullptr ? complaint : "malformed message", 0);
+    }
     data += used;
     bytes -= static_cast<uint32_t>(used);
     if (progress == Progress::more) continue;
@@ -203,8 +232,11 @@ void Traffic::on_bytes(ClientEvents& events, Connection& connection, const uint8
       const uint64_t total = message.answer_bytes;
       const uint32_t head_bytes = protocol_.write_answer(connection.out, message, total);
       send(connection, message, head_bytes);
+      served_++;
     } else if (message.tag != connection.tag || bytes > 0) {
       return fail(connection, "an answer to another request", 0);
+    } else if (message.body_bytes != connection.body_bytes) {
+      return fail(connection, "an answer of another length", 0);
     } else {
       events.answered(connection);
     }

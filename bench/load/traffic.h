@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "options.h"
 #include "protocol.h"
 #include "ring.h"
 
@@ -28,6 +29,7 @@ struct Connection {
   Role role = Role::client;
   State state = State::free;
   uint64_t tag = 0;         // of the request in flight
+  uint64_t body_bytes = 0;  // of the answer to it
   uint64_t started_ns = 0;  // when it was due
   Incoming in;
   // One message at a time is on its way out: small ones whole in `out`, others as head and pattern.
@@ -50,7 +52,8 @@ class Traffic {
   explicit Traffic(Protocol& protocol) : protocol_(protocol) {}
 
   bool open(uint32_t connections, uint32_t buffers, uint32_t buffer_bytes);
-  bool listen(uint16_t port);
+  // False with errno when the system refuses.
+  bool listen(const Origin& origin);
 
   // A client on its way to `target`; null when the system has no socket for it.
   Connection* connect(const sockaddr_in& target, const sockaddr_in* source);
@@ -59,9 +62,12 @@ class Traffic {
 
   // Sends what is staged, handles what is there. `now()` is the time of the latest poll.
   uint32_t poll(ClientEvents& events);
+  // The same, after sleeping for at most 20 ms until there is something.
+  uint32_t wait(ClientEvents& events);
   uint64_t now() const { return now_ns_; }
 
   uint64_t answer_bytes() const { return answer_bytes_; }  // received by clients
+  uint64_t served() const { return served_; }              // answers that origins have given
   uint64_t errors() const { return errors_; }
   const std::string& first_error() const { return first_error_; }
   void count_error(const char* what, int error);
@@ -74,6 +80,7 @@ class Traffic {
            uint64_t{connection.generation & 0xffffff} << 32 | connection.index;
   }
   Connection* take(int fd, Connection::Role role, Connection::State state);
+  uint32_t take_completions(ClientEvents& events, int entered);
   void handle(ClientEvents& events, uint64_t user_data, int32_t result, uint32_t flags);
   void on_accept(uint32_t listener, int32_t result, uint32_t flags);
   void on_receive(ClientEvents& events, Connection& connection, int32_t result, uint32_t flags);
@@ -95,6 +102,7 @@ class Traffic {
   uint64_t now_ns_ = 0;
   uint64_t next_tag_ = 1;
   uint64_t answer_bytes_ = 0;
+  uint64_t served_ = 0;
   uint64_t errors_ = 0;
   std::string first_error_;
 };

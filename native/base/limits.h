@@ -32,6 +32,20 @@ inline constexpr uint32_t kMergeBytesMax = kSmallBufferBytes / 2;
 inline constexpr uint32_t kScarceDivisor = 2;     // less than 1/2 free: a quarter of the window
 inline constexpr uint32_t kExhaustedDivisor = 8;  // less than 1/8 free: one buffer
 
+// Blocks for message heads: as large as the largest head that may be configured, with what
+// forwarding adds to it. Reserved, not touched: 1.1 GiB of address space. The odd stride keeps the
+// first lines of neighbouring blocks out of each other's cache sets.
+inline constexpr uint32_t kHeadBytesMax = 64 * 1024;
+inline constexpr uint32_t kHeadBlockStride = kHeadBytesMax + 4096 + 64;
+inline constexpr uint32_t kHeadBlocks = 16384;
+// A body up to this size travels in the same piece of memory as its head.
+inline constexpr uint32_t kInlineBodyBytes = 2048;
+// Interim responses (1xx) that a backend may send before the final one.
+inline constexpr uint32_t kInterimResponsesMax = 16;
+// How long, and for how many bytes, a client's sending is still read after the last response.
+inline constexpr uint64_t kLingerMs = 2000;
+inline constexpr uint32_t kLingerBytesMax = 1024 * 1024;
+
 // Pipes of a worker for splice, each as large as an unprivileged process may ask for.
 inline constexpr uint32_t kPipesMax = 64;
 inline constexpr uint32_t kPipeBytes = 1024 * 1024;

@@ -95,6 +95,8 @@ class Engine {
   virtual void reset_on_close(int fd) = 0;
   // Bytes the peer has not acknowledged (SIOCOUTQ): shows whether a stalled peer makes progress.
   virtual int64_t unacknowledged_bytes(int fd) = 0;
+  // Address of the peer of a connected socket: 0 or -errno.
+  virtual int peer_address(int /*fd*/, SocketAddress* /*address*/) { return -ENOTCONN; }
   // A non-blocking close-on-exec pipe, enlarged towards `bytes` as far as the kernel allows.
   // Returns its capacity in bytes, or -errno.
   virtual int open_pipe(int fds[2], uint32_t bytes) = 0;

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -62,6 +63,10 @@ class Kernel {
   // A connected pair of Unix stream sockets, on which an engine tries out at its start what the
   // kernel can do.
   virtual int socket_pair(int fds[2]) = 0;
+  // Of a connected socket: 0 or -errno.
+  virtual int peer_address(int /*fd*/, sockaddr* /*address*/, socklen_t* /*bytes*/) {
+    return -ENOTCONN;
+  }
   // Connections in a TCP listener's queue.
   virtual uint32_t pending_accepts(int fd) = 0;
 };

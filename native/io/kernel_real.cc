@@ -98,6 +98,9 @@ class RealKernel final : public Kernel {
         ::syscall(SYS_sendto, fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0));
   }
   int shutdown_write(int fd) override { return answer(::shutdown(fd, SHUT_WR)); }
+  int peer_address(int fd, sockaddr* address, socklen_t* bytes) override {
+    return ::getpeername(fd, address, bytes) < 0 ? -errno : 0;
+  }
   int64_t unacknowledged_bytes(int fd) override {
     int bytes = 0;
     return ::ioctl(fd, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;

@@ -46,6 +46,11 @@ class SystemEngine : public Engine {
   int shutdown_write(int fd) override { return kernel_.shutdown_write(fd); }
   void reset_on_close(int fd) override;
   int64_t unacknowledged_bytes(int fd) override { return kernel_.unacknowledged_bytes(fd); }
+  int peer_address(int fd, SocketAddress* address) override {
+    address->bytes = sizeof address->storage;
+    return kernel_.peer_address(fd, reinterpret_cast<sockaddr*>(&address->storage),
+                                &address->bytes);
+  }
   int open_pipe(int fds[2], uint32_t bytes) override { return kernel_.pipe(fds, bytes); }
   int accept_now(int fd) override { return within_limit(kernel_.accept(fd)); }
   uint32_t pending_accepts(int fd) override { return kernel_.pending_accepts(fd); }

@@ -2,7 +2,7 @@
 //
 // Lifetimes. A fleet is held by this environment until `stop`, so a balancer whose JavaScript
 // object is dropped goes on balancing, as a listening server does. `stop` joins the workers and
-// detaches the buffer; the region is unmapped by the buffer's finalizer, which runs when no
+// detaches the buffers; the region is unmapped by the last of their finalizers, which runs when no
 // JavaScript can reach the memory any more. An environment that goes away (process.exit, the end of
 // a worker thread) stops its fleets in a cleanup hook, within a bound. A worker that does not end
 // in time keeps its memory: leaking it is the only safe answer.
@@ -32,10 +32,11 @@ constexpr uint32_t kTeardownBoundMs = 2000;
 struct Handle {
   std::unique_ptr<Fleet> fleet;
   Napi::ObjectReference keep_alive;  // the external object
-  Napi::Reference<Napi::ArrayBuffer> buffer;
+  // The region up to the workers' areas, then each area: a buffer may have 4 GiB on Node 20.
+  std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers;
   bool stopped = false;
   bool started = false;
-  uint32_t holders = 2;  // the external object and the buffer
+  uint32_t holders = 1;  // the external object and the buffers
 
   static void release(Handle* handle) {
     if (--handle->holders > 0) return;
@@ -55,7 +56,7 @@ void stop_all(void* data) {
     handle->stopped = !handle->started || handle->fleet->stop(kTeardownBoundMs) == 0;
     // The environment frees its references itself.
     handle->keep_alive.SuppressDestruct();
-    handle->buffer.SuppressDestruct();
+    for (auto& buffer : handle->buffers) buffer.SuppressDestruct();
   }
   environment->open.clear();
 }
@@ -104,6 +105,15 @@ Napi::Value processors(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// Appends a buffer over memory of the handle's region. Empty with a pending exception.
+Napi::Value add_buffer(Napi::Env env, Handle* handle, uint8_t* data, uint64_t bytes) {
+  handle->holders++;
+  auto buffer = Napi::ArrayBuffer::New(
+      env, data, bytes, [](Napi::Env, void*, Handle* held) { Handle::release(held); }, handle);
+  if (!env.IsExceptionPending()) handle->buffers.push_back(Napi::Persistent(buffer));
+  return buffer;
+}
+
 Napi::Value open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const uint32_t workers = info[0].ToNumber().Uint32Value();
@@ -122,16 +132,17 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   shm::Region& mapped = handle->fleet->region();
   auto external = Napi::External<Handle>::New(
       env, handle, [](Napi::Env, Handle* data) { Handle::release(data); });
-  auto buffer = Napi::ArrayBuffer::New(
-      env, mapped.data(), mapped.bytes(),
-      [](Napi::Env, void*, Handle* data) { Handle::release(data); }, handle);
-  if (env.IsExceptionPending()) return env.Undefined();
-  handle->keep_alive = Napi::Persistent(external.As<Napi::Object>());
-  handle->buffer = Napi::Persistent(buffer);
-  env.GetInstanceData<Environment>()->open.push_back(handle);
   Napi::Object result = Napi::Object::New(env);
   result.Set("fleet", external);
-  result.Set("region", buffer);
+  result.Set("region", add_buffer(env, handle, mapped.data(), shm::kWorkerBase));
+  Napi::Array areas = Napi::Array::New(env, workers);
+  for (uint32_t worker = 0; worker < workers && !env.IsExceptionPending(); worker++) {
+    areas.Set(worker, add_buffer(env, handle, mapped.worker_area(worker), shm::kWorkerStride));
+  }
+  if (env.IsExceptionPending()) return env.Undefined();
+  result.Set("areas", areas);
+  handle->keep_alive = Napi::Persistent(external.As<Napi::Object>());
+  env.GetInstanceData<Environment>()->open.push_back(handle);
   return result;
 }
 
@@ -266,8 +277,8 @@ Napi::Value stop(const Napi::CallbackInfo& info) {
       break;
     }
   }
-  handle->buffer.Value().Detach();
-  handle->buffer.Reset();
+  for (auto& buffer : handle->buffers) buffer.Value().Detach();
+  handle->buffers.clear();
   handle->keep_alive.Reset();
   return Napi::Number::New(env, running);
 }

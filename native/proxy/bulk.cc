@@ -34,8 +34,8 @@ void Tunnels::choose_path(uint32_t index, Side side) {
 
 void Tunnels::set_large(Direction& direction, bool wanted) {
   if (wanted == direction.large) return;
-  if (wanted && large_directions_ == limits::kLargeDirectionsMax) return;
-  large_directions_ += wanted ? 1u : UINT32_MAX;
+  if (wanted && !take_large()) return;
+  if (!wanted) give_large();
   direction.large = wanted;
 }
 

@@ -1,27 +1,10 @@
 // What is counted of a tunnel's bytes and of its end. An event is counted once, for everybody it
 // concerns: the sums over listeners, over pools and over backends agree.
-#include <cerrno>
-
+#include "proxy/failures.h"
 #include "proxy/tunnels.h"
 
 namespace sluice::proxy {
 namespace {
-
-template <typename Words>
-std::atomic<uint64_t>& connect_failure_word(Words& words, int error) {
-  switch (error) {
-    case -ETIMEDOUT:
-      return words.connect_timeout_total;
-    case -ECONNREFUSED:
-    case -ENOENT:  // nobody has bound the path
-      return words.connect_refused_total;
-    case -EHOSTUNREACH:
-    case -ENETUNREACH:
-      return words.connect_unreachable_total;
-    default:
-      return words.connect_other_total;
-  }
-}
 
 template <typename Words>
 std::atomic<uint64_t>& early_end_word(Words& words, EarlyEnd reason) {

@@ -5,16 +5,13 @@
 #include <cstring>
 
 #include "proxy/tunnels.h"
+#include "proxy/window.h"
 
 namespace sluice::proxy {
 
 uint32_t Tunnels::window_bytes(const Direction& direction) const {
   if (direction.large) return limits::kLargeWindowBytes;
-  const uint32_t lent = buffers_.lent_count(io::BufferClass::small);
-  const uint32_t capacity = buffers_.capacity(io::BufferClass::small);
-  if (lent > capacity - capacity / limits::kExhaustedDivisor) return limits::kSmallBufferBytes;
-  if (lent > capacity - capacity / limits::kScarceDivisor) return limits::kWindowBytes / 4;
-  return limits::kWindowBytes;
+  return small_window_bytes(buffers_);
 }
 
 void Tunnels::arm(uint32_t index, Side side) {

@@ -24,7 +24,7 @@ Tunnels::Tunnels(io::Engine& engine, TimerWheel& wheel, balance::Balancer& balan
 void Tunnels::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   const shm::SnapshotListener& entry = snapshot_.listener(listener);
   const shm::SnapshotRoute* route =
-      entry.incarnation == incarnation ? snapshot_.find_route(listener, nullptr, 0) : nullptr;
+      entry.incarnation == incarnation ? snapshot_.any_route(listener) : nullptr;
   if (route == nullptr) {
     shm::add<uint64_t>(block_.words().rejected_listener_gone, 1);
     engine_.close_now(client_fd);
@@ -55,8 +55,47 @@ void Tunnels::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   shm::WorkerBlock::claim(pool_words, pool.incarnation);
   shm::add(pool_words.connections, 1u);
   shm::add<uint64_t>(pool_words.connections_total, 1);
-  block_.words().connections.store(slab_.used(), std::memory_order_relaxed);
+  shm::add(block_.words().connections, 1u);
   begin_connect(index);
+}
+
+bool Tunnels::take_over(const Takeover& from) {
+  const uint32_t index = slab_.take();
+  if (index == Slab<Tunnel>::kNone) return false;
+  Tunnel& tunnel = slab_[index];
+  tunnel.state = Tunnel::State::open;
+  tunnel.first_byte_seen = true;
+  tunnel.opened_ns = engine_.now_ns();
+  tunnel.last_activity_ms = now_ms();
+  tunnel.idle_timeout_ms = from.idle_timeout_ms;
+  tunnel.listener = from.listener;
+  tunnel.listener_incarnation = from.listener_incarnation;
+  tunnel.pool = from.pool;
+  tunnel.pool_incarnation = from.pool_incarnation;
+  shm::add(pool_words(tunnel).connections, 1u);
+  shm::add<uint64_t>(pool_words(tunnel).connections_total, 1);
+  shm::add(block_.words().connections, 1u);
+  join_backend_list(index, from.backend);
+  wheel_.schedule(index, tunnel.last_activity_ms + tunnel.idle_timeout_ms);
+  for (const Side side : {kDownstream, kUpstream}) {
+    const unsigned at = io::index_of(side);
+    tunnel.fds[at] = from.fds[at];
+    Direction& direction = tunnel.directions[at];
+    direction.head = from.from[at].head;
+    direction.tail = from.from[at].tail;
+    direction.queued_bytes = from.from[at].bytes;
+    direction.ended = from.ended[at];
+  }
+  for (const Side side : {kDownstream, kUpstream}) {
+    Direction& direction = tunnel.from(side);
+    if (direction.queued_bytes > 0) send_queue(index, side);
+    if (direction.ended) {
+      if (direction.queued_bytes == 0) drained(index, side);
+    } else if (direction.queued_bytes <= window_bytes(direction) / 2) {
+      arm(index, side);
+    }
+  }
+  return true;
 }
 
 void Tunnels::begin_connect(uint32_t index) {
@@ -71,11 +110,12 @@ void Tunnels::begin_connect(uint32_t index) {
       known ? balancer_.pick(tunnel.pool, tried, engine_.now_ns()) : balance::kNoBackend;
   if (backend == balance::kNoBackend) return finish_early(index, EarlyEnd::no_backend);
   if (tunnel.tried_count > 0) shm::add<uint64_t>(pool_words(tunnel).retries_total, 1);
-  const int fd = connector_.start(backend, token(index, io::Op::connect, kUpstream));
+  const int fd = connector_.dial(backend, token(index, io::Op::connect, kUpstream));
   if (fd < 0) {
     count_connect_failure(tunnel, backend, fd);
     return finish_early(index, EarlyEnd::no_backend);
   }
+  connector_.occupy(backend);
   tunnel.fds[io::index_of(kUpstream)] = fd;
   tunnel.outstanding[io::index_of(kUpstream)]++;
   tunnel.connect_started_ns = engine_.now_ns();
@@ -174,7 +214,7 @@ void Tunnels::free_if_quiet(uint32_t index) {
   shm::add(pool.connections, UINT32_MAX);
   shm::record(pool.duration, pool.duration_sum, (engine_.now_ns() - tunnel.opened_ns) / 1000);
   slab_.free(index);
-  block_.words().connections.store(slab_.used(), std::memory_order_relaxed);
+  shm::add(block_.words().connections, UINT32_MAX);
 }
 
 void Tunnels::complete(const io::Completion& completion, io::Token token) {

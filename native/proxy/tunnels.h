@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/slab.h"
 #include "base/timer_wheel.h"
+#include "io/buffer_queue.h"
 #include "io/engine.h"
 #include "proxy/pipe_pool.h"
 #include "proxy/tunnel.h"
@@ -25,6 +26,20 @@ class SnapshotHolder {
   virtual uint8_t hold_current() = 0;  // returns the slot
   virtual shm::SnapshotView held(uint8_t slot) const = 0;
   virtual void let_go(uint8_t slot) = 0;
+};
+
+// Two connected sockets that become a tunnel, with what was received from each and not yet sent.
+// Nothing of them is in the kernel, and `backend` counts them as in flight already.
+struct Takeover {
+  int32_t fds[2];
+  io::BufferQueue from[2];
+  bool ended[2];  // end of stream was read
+  uint16_t listener;
+  uint16_t pool;
+  uint32_t listener_incarnation;
+  uint32_t pool_incarnation;
+  uint32_t backend;
+  uint32_t idle_timeout_ms;
 };
 
 // Why a connection ended before both peers had ended it.
@@ -58,6 +73,9 @@ class Tunnels {
   // Takes over an accepted socket of a listener and balances it to one of the route's pool.
   void open(int client_fd, uint32_t listener, uint32_t incarnation);
 
+  // Goes on with a connection that is no longer HTTP. False when there is no room for it.
+  bool take_over(const Takeover& from);
+
   // Handles a completion of one of the tunnels' operations.
   void complete(const io::Completion& completion, io::Token token);
 
@@ -72,6 +90,16 @@ class Tunnels {
 
   uint64_t stale_completions() const { return stale_completions_; }
   const PipePool& pipes() const { return pipes_; }
+
+  // What all large transfers of the worker share.
+  PipePool& pipes() { return pipes_; }
+  bool splices() const { return options_.splice; }
+  bool take_large() {
+    if (large_directions_ == limits::kLargeDirectionsMax) return false;
+    large_directions_++;
+    return true;
+  }
+  void give_large() { large_directions_--; }
 
  private:
   using Side = io::Side;

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x9cee6bdb1679b8d9ull;
+inline constexpr uint64_t kSchemaHash = 0x4dfde2c3f39fb5a1ull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -22,7 +22,9 @@ inline constexpr uint32_t kBackendsMax = 16384;
 inline constexpr uint32_t kDescriptorsMax = 4096;
 inline constexpr uint32_t kSnapshotSlots = 8;
 inline constexpr uint32_t kRouteTableMax = 8192;
-inline constexpr uint32_t kArenaBytes = 2097152;
+inline constexpr uint32_t kTrustedMax = 1024;
+inline constexpr uint32_t kRouteBytesMax = 2097152;
+inline constexpr uint32_t kArenaBytes = 4194304;
 inline constexpr uint32_t kHistogramBuckets = 528;
 
 enum class Phase : uint32_t {
@@ -58,6 +60,7 @@ enum class EngineFallback : uint32_t {
 enum class Mode : uint32_t {
   none = 0,
   tcp = 1,
+  http = 2,
 };
 
 enum class Strategy : uint32_t {
@@ -135,12 +138,15 @@ static_assert(offsetof(PoolLive, epoch) == 0);
 struct alignas(64) Snapshot {
   uint32_t generation;
   uint32_t listeners_high;
-  uint32_t routes_count;
+  uint32_t routes_high;
+  uint32_t hosts_count;
+  uint32_t trusted_count;
   uint32_t pools_high;
   uint32_t backends_high;
   uint32_t members_count;
   uint32_t descriptors_count;
   uint32_t listeners_version;
+  uint32_t host_table_size;
   uint32_t route_table_size;
   uint32_t hash_seed;
   uint32_t arena_used;
@@ -149,16 +155,19 @@ struct alignas(64) Snapshot {
 static_assert(sizeof(Snapshot) == 64 && alignof(Snapshot) == 64);
 static_assert(offsetof(Snapshot, generation) == 0);
 static_assert(offsetof(Snapshot, listeners_high) == 4);
-static_assert(offsetof(Snapshot, routes_count) == 8);
-static_assert(offsetof(Snapshot, pools_high) == 12);
-static_assert(offsetof(Snapshot, backends_high) == 16);
-static_assert(offsetof(Snapshot, members_count) == 20);
-static_assert(offsetof(Snapshot, descriptors_count) == 24);
-static_assert(offsetof(Snapshot, listeners_version) == 28);
-static_assert(offsetof(Snapshot, route_table_size) == 32);
-static_assert(offsetof(Snapshot, hash_seed) == 36);
-static_assert(offsetof(Snapshot, arena_used) == 40);
-static_assert(offsetof(Snapshot, max_connections) == 44);
+static_assert(offsetof(Snapshot, routes_high) == 8);
+static_assert(offsetof(Snapshot, hosts_count) == 12);
+static_assert(offsetof(Snapshot, trusted_count) == 16);
+static_assert(offsetof(Snapshot, pools_high) == 20);
+static_assert(offsetof(Snapshot, backends_high) == 24);
+static_assert(offsetof(Snapshot, members_count) == 28);
+static_assert(offsetof(Snapshot, descriptors_count) == 32);
+static_assert(offsetof(Snapshot, listeners_version) == 36);
+static_assert(offsetof(Snapshot, host_table_size) == 40);
+static_assert(offsetof(Snapshot, route_table_size) == 44);
+static_assert(offsetof(Snapshot, hash_seed) == 48);
+static_assert(offsetof(Snapshot, arena_used) == 52);
+static_assert(offsetof(Snapshot, max_connections) == 56);
 
 // Writer: control. A listener, by slot. `mode` none: the slot is empty.
 struct alignas(64) SnapshotListener {
@@ -169,8 +178,23 @@ struct alignas(64) SnapshotListener {
   uint32_t max_connections;
   uint32_t idle_timeout_ms;
   uint32_t family;
+  uint32_t any_route;
+  uint32_t host_label_mask;
+  uint32_t prefix_depth_mask;
+  uint32_t request_head_timeout_ms;
+  uint32_t client_idle_timeout_ms;
+  uint32_t body_timeout_ms;
+  uint32_t tunnel_idle_timeout_ms;
+  uint32_t head_bytes_max;
+  uint32_t target_bytes_max;
+  uint32_t fields_max;
+  uint32_t body_bytes_max;
+  uint32_t via;
+  uint32_t server_close;
+  uint32_t trusted_first;
+  uint32_t trusted_count;
 };
-static_assert(sizeof(SnapshotListener) == 64 && alignof(SnapshotListener) == 64);
+static_assert(sizeof(SnapshotListener) == 128 && alignof(SnapshotListener) == 64);
 static_assert(offsetof(SnapshotListener, mode) == 0);
 static_assert(offsetof(SnapshotListener, incarnation) == 4);
 static_assert(offsetof(SnapshotListener, descriptor_first) == 8);
@@ -178,6 +202,21 @@ static_assert(offsetof(SnapshotListener, descriptor_count) == 12);
 static_assert(offsetof(SnapshotListener, max_connections) == 16);
 static_assert(offsetof(SnapshotListener, idle_timeout_ms) == 20);
 static_assert(offsetof(SnapshotListener, family) == 24);
+static_assert(offsetof(SnapshotListener, any_route) == 28);
+static_assert(offsetof(SnapshotListener, host_label_mask) == 32);
+static_assert(offsetof(SnapshotListener, prefix_depth_mask) == 36);
+static_assert(offsetof(SnapshotListener, request_head_timeout_ms) == 40);
+static_assert(offsetof(SnapshotListener, client_idle_timeout_ms) == 44);
+static_assert(offsetof(SnapshotListener, body_timeout_ms) == 48);
+static_assert(offsetof(SnapshotListener, tunnel_idle_timeout_ms) == 52);
+static_assert(offsetof(SnapshotListener, head_bytes_max) == 56);
+static_assert(offsetof(SnapshotListener, target_bytes_max) == 60);
+static_assert(offsetof(SnapshotListener, fields_max) == 64);
+static_assert(offsetof(SnapshotListener, body_bytes_max) == 68);
+static_assert(offsetof(SnapshotListener, via) == 72);
+static_assert(offsetof(SnapshotListener, server_close) == 76);
+static_assert(offsetof(SnapshotListener, trusted_first) == 80);
+static_assert(offsetof(SnapshotListener, trusted_count) == 84);
 
 // Writer: control. Listening descriptors. Worker w of n accepts on those of a listener at w mod n.
 struct alignas(4) SnapshotDescriptor {
@@ -186,25 +225,64 @@ struct alignas(4) SnapshotDescriptor {
 static_assert(sizeof(SnapshotDescriptor) == 4 && alignof(SnapshotDescriptor) == 4);
 static_assert(offsetof(SnapshotDescriptor, fd) == 0);
 
-// Writer: control. What a match leads to.
-struct alignas(16) SnapshotRoute {
-  uint32_t pool;
+// Writer: control. Ranges of trusted proxies of all listeners, each listener a contiguous range.
+struct alignas(4) SnapshotTrusted {
+  uint8_t address[16];
+  uint32_t prefix_bits;
+};
+static_assert(sizeof(SnapshotTrusted) == 20 && alignof(SnapshotTrusted) == 4);
+static_assert(offsetof(SnapshotTrusted, address) == 0);
+static_assert(offsetof(SnapshotTrusted, prefix_bits) == 16);
+
+// Writer: control. A host that routes of a listener name. Dense, in no order.
+struct alignas(32) SnapshotHost {
   uint32_t listener;
   uint32_t key_offset;
   uint32_t key_bytes;
+  uint32_t any_route;
+  uint32_t prefix_depth_mask;
 };
-static_assert(sizeof(SnapshotRoute) == 16 && alignof(SnapshotRoute) == 16);
-static_assert(offsetof(SnapshotRoute, pool) == 0);
-static_assert(offsetof(SnapshotRoute, listener) == 4);
-static_assert(offsetof(SnapshotRoute, key_offset) == 8);
-static_assert(offsetof(SnapshotRoute, key_bytes) == 12);
+static_assert(sizeof(SnapshotHost) == 32 && alignof(SnapshotHost) == 32);
+static_assert(offsetof(SnapshotHost, listener) == 0);
+static_assert(offsetof(SnapshotHost, key_offset) == 4);
+static_assert(offsetof(SnapshotHost, key_bytes) == 8);
+static_assert(offsetof(SnapshotHost, any_route) == 12);
+static_assert(offsetof(SnapshotHost, prefix_depth_mask) == 16);
 
-// Writer: control. Open-addressed table over (listener, key), linear probing; route index + 1, or 0.
-struct alignas(4) SnapshotRouteTable {
+// Writer: control. Open-addressed table over (listener, host), linear probing.
+struct alignas(8) SnapshotHostTable {
+  uint32_t hash;
+  uint32_t host;
+};
+static_assert(sizeof(SnapshotHostTable) == 8 && alignof(SnapshotHostTable) == 8);
+static_assert(offsetof(SnapshotHostTable, hash) == 0);
+static_assert(offsetof(SnapshotHostTable, host) == 4);
+
+// Writer: control. What a match leads to, by slot. `incarnation` 0: the slot is empty.
+struct alignas(32) SnapshotRoute {
+  uint32_t incarnation;
+  uint32_t pool;
+  uint32_t listener;
+  uint32_t scope;
+  uint32_t prefix_offset;
+  uint32_t prefix_bytes;
+};
+static_assert(sizeof(SnapshotRoute) == 32 && alignof(SnapshotRoute) == 32);
+static_assert(offsetof(SnapshotRoute, incarnation) == 0);
+static_assert(offsetof(SnapshotRoute, pool) == 4);
+static_assert(offsetof(SnapshotRoute, listener) == 8);
+static_assert(offsetof(SnapshotRoute, scope) == 12);
+static_assert(offsetof(SnapshotRoute, prefix_offset) == 16);
+static_assert(offsetof(SnapshotRoute, prefix_bytes) == 20);
+
+// Writer: control. Open-addressed table over (scope, path prefix), linear probing.
+struct alignas(8) SnapshotRouteTable {
+  uint32_t hash;
   uint32_t route;
 };
-static_assert(sizeof(SnapshotRouteTable) == 4 && alignof(SnapshotRouteTable) == 4);
-static_assert(offsetof(SnapshotRouteTable, route) == 0);
+static_assert(sizeof(SnapshotRouteTable) == 8 && alignof(SnapshotRouteTable) == 8);
+static_assert(offsetof(SnapshotRouteTable, hash) == 0);
+static_assert(offsetof(SnapshotRouteTable, route) == 4);
 
 // Writer: control. A pool, by slot. `incarnation` 0: the slot is empty.
 struct alignas(64) SnapshotPool {
@@ -214,6 +292,11 @@ struct alignas(64) SnapshotPool {
   uint32_t member_count;
   uint32_t connect_timeout_ms;
   uint32_t connect_retries;
+  uint32_t response_head_timeout_ms;
+  uint32_t body_timeout_ms;
+  uint32_t keep_alive_idle_ms;
+  uint32_t keep_alive_requests_max;
+  uint32_t idle_max;
 };
 static_assert(sizeof(SnapshotPool) == 64 && alignof(SnapshotPool) == 64);
 static_assert(offsetof(SnapshotPool, incarnation) == 0);
@@ -222,6 +305,11 @@ static_assert(offsetof(SnapshotPool, member_first) == 8);
 static_assert(offsetof(SnapshotPool, member_count) == 12);
 static_assert(offsetof(SnapshotPool, connect_timeout_ms) == 16);
 static_assert(offsetof(SnapshotPool, connect_retries) == 20);
+static_assert(offsetof(SnapshotPool, response_head_timeout_ms) == 24);
+static_assert(offsetof(SnapshotPool, body_timeout_ms) == 28);
+static_assert(offsetof(SnapshotPool, keep_alive_idle_ms) == 32);
+static_assert(offsetof(SnapshotPool, keep_alive_requests_max) == 36);
+static_assert(offsetof(SnapshotPool, idle_max) == 40);
 
 // Writer: control. Backend slots of all pools, each pool a contiguous range.
 struct alignas(4) SnapshotMember {
@@ -255,9 +343,9 @@ static_assert(offsetof(SnapshotBackend, reserved) == 44);
 
 // Writer: control. Variable-length data.
 struct alignas(64) SnapshotArena {
-  uint8_t data[2097152];
+  uint8_t data[4194304];
 };
-static_assert(sizeof(SnapshotArena) == 2097152 && alignof(SnapshotArena) == 64);
+static_assert(sizeof(SnapshotArena) == 4194304 && alignof(SnapshotArena) == 64);
 static_assert(offsetof(SnapshotArena, data) == 0);
 
 // Writer: worker. One worker’s words.
@@ -393,8 +481,54 @@ struct alignas(64) WorkerListener {
   std::atomic<uint64_t> stalled_total;
   // Connections ended by a drain’s timeout or a removal.
   std::atomic<uint64_t> cut_total;
+  // Requests whose answer is not complete.
+  std::atomic<uint32_t> requests_in_flight;
+  // Requests taken.
+  std::atomic<uint64_t> requests_total;
+  // Answers with a status of 1xx: upgrades.
+  std::atomic<uint64_t> requests1xx_total;
+  // Answers with a status of 2xx.
+  std::atomic<uint64_t> requests2xx_total;
+  // Answers with a status of 3xx.
+  std::atomic<uint64_t> requests3xx_total;
+  // Answers with a status of 4xx.
+  std::atomic<uint64_t> requests4xx_total;
+  // Answers with a status of 5xx.
+  std::atomic<uint64_t> requests5xx_total;
+  // Requests answered 400 by sluice.
+  std::atomic<uint64_t> answered400_total;
+  // Requests answered 404 by sluice.
+  std::atomic<uint64_t> answered404_total;
+  // Requests answered 408 by sluice.
+  std::atomic<uint64_t> answered408_total;
+  // Requests answered 413 by sluice.
+  std::atomic<uint64_t> answered413_total;
+  // Requests answered 414 by sluice.
+  std::atomic<uint64_t> answered414_total;
+  // Requests answered 417 by sluice.
+  std::atomic<uint64_t> answered417_total;
+  // Requests answered 431 by sluice.
+  std::atomic<uint64_t> answered431_total;
+  // Requests answered 501 by sluice.
+  std::atomic<uint64_t> answered501_total;
+  // Requests answered 502 by sluice.
+  std::atomic<uint64_t> answered502_total;
+  // Requests answered 503 by sluice.
+  std::atomic<uint64_t> answered503_total;
+  // Requests answered 504 by sluice.
+  std::atomic<uint64_t> answered504_total;
+  // Requests answered 505 by sluice.
+  std::atomic<uint64_t> answered505_total;
+  // Requests whose client went before the answer was complete.
+  std::atomic<uint64_t> client_aborted_total;
+  // Connections that changed to another protocol.
+  std::atomic<uint64_t> http_upgrades_total;
+  // Time from the head of a request to the end of its answer.
+  std::atomic<uint64_t> request_duration[528];
+  // Sum of request durations.
+  std::atomic<uint64_t> request_duration_sum;
 };
-static_assert(sizeof(WorkerListener) == 128 && alignof(WorkerListener) == 64);
+static_assert(sizeof(WorkerListener) == 4544 && alignof(WorkerListener) == 64);
 static_assert(offsetof(WorkerListener, incarnation) == 0);
 static_assert(offsetof(WorkerListener, connections) == 4);
 static_assert(offsetof(WorkerListener, connections_total) == 8);
@@ -407,6 +541,66 @@ static_assert(offsetof(WorkerListener, backend_reset_total) == 56);
 static_assert(offsetof(WorkerListener, idle_timeout_total) == 64);
 static_assert(offsetof(WorkerListener, stalled_total) == 72);
 static_assert(offsetof(WorkerListener, cut_total) == 80);
+static_assert(offsetof(WorkerListener, requests_in_flight) == 88);
+static_assert(offsetof(WorkerListener, requests_total) == 96);
+static_assert(offsetof(WorkerListener, requests1xx_total) == 104);
+static_assert(offsetof(WorkerListener, requests2xx_total) == 112);
+static_assert(offsetof(WorkerListener, requests3xx_total) == 120);
+static_assert(offsetof(WorkerListener, requests4xx_total) == 128);
+static_assert(offsetof(WorkerListener, requests5xx_total) == 136);
+static_assert(offsetof(WorkerListener, answered400_total) == 144);
+static_assert(offsetof(WorkerListener, answered404_total) == 152);
+static_assert(offsetof(WorkerListener, answered408_total) == 160);
+static_assert(offsetof(WorkerListener, answered413_total) == 168);
+static_assert(offsetof(WorkerListener, answered414_total) == 176);
+static_assert(offsetof(WorkerListener, answered417_total) == 184);
+static_assert(offsetof(WorkerListener, answered431_total) == 192);
+static_assert(offsetof(WorkerListener, answered501_total) == 200);
+static_assert(offsetof(WorkerListener, answered502_total) == 208);
+static_assert(offsetof(WorkerListener, answered503_total) == 216);
+static_assert(offsetof(WorkerListener, answered504_total) == 224);
+static_assert(offsetof(WorkerListener, answered505_total) == 232);
+static_assert(offsetof(WorkerListener, client_aborted_total) == 240);
+static_assert(offsetof(WorkerListener, http_upgrades_total) == 248);
+static_assert(offsetof(WorkerListener, request_duration) == 256);
+static_assert(offsetof(WorkerListener, request_duration_sum) == 4480);
+
+// Writer: worker. One worker’s counters of a route slot; valid for the named incarnation.
+struct alignas(64) WorkerRoute {
+  std::atomic<uint32_t> incarnation;
+  // Requests whose answer is not complete.
+  std::atomic<uint32_t> requests_in_flight;
+  // Answers with a status of 1xx: upgrades.
+  std::atomic<uint64_t> requests1xx_total;
+  // Answers with a status of 2xx.
+  std::atomic<uint64_t> requests2xx_total;
+  // Answers with a status of 3xx.
+  std::atomic<uint64_t> requests3xx_total;
+  // Answers with a status of 4xx.
+  std::atomic<uint64_t> requests4xx_total;
+  // Answers with a status of 5xx.
+  std::atomic<uint64_t> requests5xx_total;
+  // Bytes of requests, heads and bodies.
+  std::atomic<uint64_t> request_bytes_total;
+  // Bytes of answers, heads and bodies.
+  std::atomic<uint64_t> response_bytes_total;
+  // Time from the head of a request to the end of its answer.
+  std::atomic<uint64_t> duration[528];
+  // Sum of request durations.
+  std::atomic<uint64_t> duration_sum;
+};
+static_assert(sizeof(WorkerRoute) == 4352 && alignof(WorkerRoute) == 64);
+static_assert(offsetof(WorkerRoute, incarnation) == 0);
+static_assert(offsetof(WorkerRoute, requests_in_flight) == 4);
+static_assert(offsetof(WorkerRoute, requests1xx_total) == 8);
+static_assert(offsetof(WorkerRoute, requests2xx_total) == 16);
+static_assert(offsetof(WorkerRoute, requests3xx_total) == 24);
+static_assert(offsetof(WorkerRoute, requests4xx_total) == 32);
+static_assert(offsetof(WorkerRoute, requests5xx_total) == 40);
+static_assert(offsetof(WorkerRoute, request_bytes_total) == 48);
+static_assert(offsetof(WorkerRoute, response_bytes_total) == 56);
+static_assert(offsetof(WorkerRoute, duration) == 64);
+static_assert(offsetof(WorkerRoute, duration_sum) == 4288);
 
 // Writer: worker. One worker’s counters of a pool slot; valid for the named incarnation.
 struct alignas(64) WorkerPool {
@@ -453,8 +647,38 @@ struct alignas(64) WorkerPool {
   std::atomic<uint64_t> duration[528];
   // Sum of connection lengths.
   std::atomic<uint64_t> duration_sum;
+  // Requests whose answer is not complete.
+  std::atomic<uint32_t> requests_in_flight;
+  // Requests balanced.
+  std::atomic<uint64_t> requests_total;
+  // Answers with a status of 1xx: upgrades.
+  std::atomic<uint64_t> requests1xx_total;
+  // Answers with a status of 2xx.
+  std::atomic<uint64_t> requests2xx_total;
+  // Answers with a status of 3xx.
+  std::atomic<uint64_t> requests3xx_total;
+  // Answers with a status of 4xx.
+  std::atomic<uint64_t> requests4xx_total;
+  // Answers with a status of 5xx.
+  std::atomic<uint64_t> requests5xx_total;
+  // Requests sent again, on another connection.
+  std::atomic<uint64_t> request_retries_total;
+  // Requests whose answer took too long to begin.
+  std::atomic<uint64_t> response_timeout_total;
+  // Answers that are not valid HTTP.
+  std::atomic<uint64_t> response_invalid_total;
+  // Answers that ended before they were complete.
+  std::atomic<uint64_t> response_cut_total;
+  // Time from the head of a request to the end of its answer.
+  std::atomic<uint64_t> request_duration[528];
+  // Sum of request durations.
+  std::atomic<uint64_t> request_duration_sum;
+  // Time from a request sent to the head of its answer.
+  std::atomic<uint64_t> response_time[528];
+  // Sum of response times.
+  std::atomic<uint64_t> response_time_sum;
 };
-static_assert(sizeof(WorkerPool) == 12864 && alignof(WorkerPool) == 64);
+static_assert(sizeof(WorkerPool) == 21376 && alignof(WorkerPool) == 64);
 static_assert(offsetof(WorkerPool, incarnation) == 0);
 static_assert(offsetof(WorkerPool, connections) == 4);
 static_assert(offsetof(WorkerPool, connections_total) == 8);
@@ -477,6 +701,21 @@ static_assert(offsetof(WorkerPool, first_byte_time) == 4352);
 static_assert(offsetof(WorkerPool, first_byte_time_sum) == 8576);
 static_assert(offsetof(WorkerPool, duration) == 8584);
 static_assert(offsetof(WorkerPool, duration_sum) == 12808);
+static_assert(offsetof(WorkerPool, requests_in_flight) == 12816);
+static_assert(offsetof(WorkerPool, requests_total) == 12824);
+static_assert(offsetof(WorkerPool, requests1xx_total) == 12832);
+static_assert(offsetof(WorkerPool, requests2xx_total) == 12840);
+static_assert(offsetof(WorkerPool, requests3xx_total) == 12848);
+static_assert(offsetof(WorkerPool, requests4xx_total) == 12856);
+static_assert(offsetof(WorkerPool, requests5xx_total) == 12864);
+static_assert(offsetof(WorkerPool, request_retries_total) == 12872);
+static_assert(offsetof(WorkerPool, response_timeout_total) == 12880);
+static_assert(offsetof(WorkerPool, response_invalid_total) == 12888);
+static_assert(offsetof(WorkerPool, response_cut_total) == 12896);
+static_assert(offsetof(WorkerPool, request_duration) == 12904);
+static_assert(offsetof(WorkerPool, request_duration_sum) == 17128);
+static_assert(offsetof(WorkerPool, response_time) == 17136);
+static_assert(offsetof(WorkerPool, response_time_sum) == 21360);
 
 // Writer: worker. Connections now on a backend, by slot: dense, so that strategies sum workers cheaply.
 struct alignas(4) WorkerInFlight {
@@ -497,6 +736,14 @@ struct alignas(64) WorkerBackend {
   std::atomic<uint64_t> sent_bytes_total;
   // Bytes received from this backend.
   std::atomic<uint64_t> received_bytes_total;
+  // Connections that wait for their next request.
+  std::atomic<uint32_t> idle_connections;
+  // Requests given to this backend.
+  std::atomic<uint64_t> requests_total;
+  // Requests that this backend did not answer completely.
+  std::atomic<uint64_t> request_failures_total;
+  // Requests sent on a connection that had one before.
+  std::atomic<uint64_t> connections_reused_total;
   // Connects refused by this backend.
   std::atomic<uint64_t> connect_refused_total;
   // Connects that took too long.
@@ -517,12 +764,16 @@ static_assert(offsetof(WorkerBackend, connections_total) == 8);
 static_assert(offsetof(WorkerBackend, connect_time_sum) == 16);
 static_assert(offsetof(WorkerBackend, sent_bytes_total) == 24);
 static_assert(offsetof(WorkerBackend, received_bytes_total) == 32);
-static_assert(offsetof(WorkerBackend, connect_refused_total) == 40);
-static_assert(offsetof(WorkerBackend, connect_timeout_total) == 48);
-static_assert(offsetof(WorkerBackend, connect_unreachable_total) == 56);
-static_assert(offsetof(WorkerBackend, connect_other_total) == 64);
-static_assert(offsetof(WorkerBackend, backend_reset_total) == 72);
-static_assert(offsetof(WorkerBackend, cut_total) == 80);
+static_assert(offsetof(WorkerBackend, idle_connections) == 40);
+static_assert(offsetof(WorkerBackend, requests_total) == 48);
+static_assert(offsetof(WorkerBackend, request_failures_total) == 56);
+static_assert(offsetof(WorkerBackend, connections_reused_total) == 64);
+static_assert(offsetof(WorkerBackend, connect_refused_total) == 72);
+static_assert(offsetof(WorkerBackend, connect_timeout_total) == 80);
+static_assert(offsetof(WorkerBackend, connect_unreachable_total) == 88);
+static_assert(offsetof(WorkerBackend, connect_other_total) == 96);
+static_assert(offsetof(WorkerBackend, backend_reset_total) == 104);
+static_assert(offsetof(WorkerBackend, cut_total) == 112);
 
 // Offsets within the region.
 inline constexpr uint64_t kHeaderOffset = 0;
@@ -530,25 +781,29 @@ inline constexpr uint64_t kControlOffset = 64;
 inline constexpr uint64_t kBackendLiveOffset = 4096;
 inline constexpr uint64_t kPoolLiveOffset = 266240;
 inline constexpr uint64_t kSnapshotBase = 270336;
-inline constexpr uint64_t kSnapshotStride = 3149824;
-inline constexpr uint64_t kWorkerBase = 25468928;
-inline constexpr uint64_t kWorkerStride = 15372288;
+inline constexpr uint64_t kSnapshotStride = 5578752;
+inline constexpr uint64_t kWorkerBase = 44900352;
+inline constexpr uint64_t kWorkerStride = 43044864;
 // Offsets within a snapshot slot.
 inline constexpr uint64_t kSnapshotOffset = 0;
 inline constexpr uint64_t kSnapshotListenerOffset = 4096;
-inline constexpr uint64_t kSnapshotDescriptorOffset = 20480;
-inline constexpr uint64_t kSnapshotRouteOffset = 36864;
-inline constexpr uint64_t kSnapshotRouteTableOffset = 102400;
-inline constexpr uint64_t kSnapshotPoolOffset = 135168;
-inline constexpr uint64_t kSnapshotMemberOffset = 200704;
-inline constexpr uint64_t kSnapshotBackendOffset = 266240;
-inline constexpr uint64_t kSnapshotArenaOffset = 1052672;
+inline constexpr uint64_t kSnapshotDescriptorOffset = 36864;
+inline constexpr uint64_t kSnapshotTrustedOffset = 53248;
+inline constexpr uint64_t kSnapshotHostOffset = 73728;
+inline constexpr uint64_t kSnapshotHostTableOffset = 204800;
+inline constexpr uint64_t kSnapshotRouteOffset = 270336;
+inline constexpr uint64_t kSnapshotRouteTableOffset = 401408;
+inline constexpr uint64_t kSnapshotPoolOffset = 466944;
+inline constexpr uint64_t kSnapshotMemberOffset = 532480;
+inline constexpr uint64_t kSnapshotBackendOffset = 598016;
+inline constexpr uint64_t kSnapshotArenaOffset = 1384448;
 // Offsets within a worker's area.
 inline constexpr uint64_t kWorkerOffset = 0;
 inline constexpr uint64_t kWorkerListenerOffset = 4096;
-inline constexpr uint64_t kWorkerPoolOffset = 36864;
-inline constexpr uint64_t kWorkerInFlightOffset = 13209600;
-inline constexpr uint64_t kWorkerBackendOffset = 13275136;
+inline constexpr uint64_t kWorkerRouteOffset = 1167360;
+inline constexpr uint64_t kWorkerPoolOffset = 18993152;
+inline constexpr uint64_t kWorkerInFlightOffset = 40882176;
+inline constexpr uint64_t kWorkerBackendOffset = 40947712;
 
 constexpr uint64_t region_bytes(uint32_t workers) {
   return kWorkerBase + kWorkerStride * workers;

@@ -3,25 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "shm/layout.gen.h"
 
 namespace sluice::shm {
-
-// FNV-1a over (seed, listener, key) with a final mix; src/shm/publish.ts computes the same.
-inline uint32_t route_hash(uint32_t seed, uint32_t listener, const uint8_t* key, uint32_t bytes) {
-  uint32_t h = 0x811c9dc5u;
-  const auto word = [&h](uint32_t value) {
-    for (int i = 0; i < 4; i++) h = (h ^ (value >> (8 * i) & 0xff)) * 0x01000193u;
-  };
-  word(seed);
-  word(listener);
-  for (uint32_t i = 0; i < bytes; i++) h = (h ^ key[i]) * 0x01000193u;
-  h ^= h >> 16;
-  h *= 0x85ebca6bu;
-  return h ^ h >> 13;
-}
 
 class SnapshotView {
  public:
@@ -48,21 +33,28 @@ class SnapshotView {
   }
   const uint8_t* arena(uint32_t offset) const { return base_ + kSnapshotArenaOffset + offset; }
 
-  // The route of a listener for a key (TCP: the empty key); nullptr when there is none.
-  // The table is at most half full, so a probe ends at an empty entry.
-  const SnapshotRoute* find_route(uint32_t listener, const uint8_t* key, uint32_t bytes) const {
-    const uint32_t size = head().route_table_size;
-    if (size == 0) return nullptr;
-    const auto* table = array<SnapshotRouteTable>(kSnapshotRouteTableOffset);
-    uint32_t at = route_hash(head().hash_seed, listener, key, bytes) & (size - 1);
-    for (; table[at].route != 0; at = (at + 1) & (size - 1)) {
-      const SnapshotRoute& route = array<SnapshotRoute>(kSnapshotRouteOffset)[table[at].route - 1];
-      if (route.listener == listener && route.key_bytes == bytes &&
-          (bytes == 0 || std::memcmp(arena(route.key_offset), key, bytes) == 0)) {
-        return &route;
-      }
-    }
-    return nullptr;
+  const SnapshotRoute& route(uint32_t slot) const {
+    return array<SnapshotRoute>(kSnapshotRouteOffset)[slot];
+  }
+  // By index, of all listeners.
+  const SnapshotHost& host(uint32_t index) const {
+    return array<SnapshotHost>(kSnapshotHostOffset)[index];
+  }
+  const SnapshotTrusted& trusted(uint32_t index) const {
+    return array<SnapshotTrusted>(kSnapshotTrustedOffset)[index];
+  }
+  const SnapshotHostTable& host_entry(uint32_t at) const {
+    return array<SnapshotHostTable>(kSnapshotHostTableOffset)[at];
+  }
+  const SnapshotRouteTable& route_entry(uint32_t at) const {
+    return array<SnapshotRouteTable>(kSnapshotRouteTableOffset)[at];
+  }
+
+  // The route for what no other route of the listener matches (TCP: for everything); nullptr when
+  // there is none.
+  const SnapshotRoute* any_route(uint32_t listener_slot) const {
+    const uint32_t slot_plus_one = listener(listener_slot).any_route;
+    return slot_plus_one == 0 ? nullptr : &route(slot_plus_one - 1);
   }
 
  private:

@@ -26,6 +26,7 @@ class WorkerBlock {
   WorkerListener& listener(uint32_t slot) {
     return array<WorkerListener>(kWorkerListenerOffset)[slot];
   }
+  WorkerRoute& route(uint32_t slot) { return array<WorkerRoute>(kWorkerRouteOffset)[slot]; }
   WorkerPool& pool(uint32_t slot) { return array<WorkerPool>(kWorkerPoolOffset)[slot]; }
   WorkerBackend& backend(uint32_t slot) { return array<WorkerBackend>(kWorkerBackendOffset)[slot]; }
   std::atomic<uint32_t>& in_flight(uint32_t backend) {

@@ -44,14 +44,13 @@ bool Connector::address_of(uint32_t backend, io::SocketAddress* address) const {
   return false;
 }
 
-int Connector::start(uint32_t backend, io::Token token) {
+int Connector::dial(uint32_t backend, io::Token token) {
   // First, because a start that fails is counted too.
   shm::WorkerBlock::claim(block_.backend(backend), snapshot_.backend(backend).incarnation);
   io::SocketAddress address;
   if (!address_of(backend, &address)) return -EAFNOSUPPORT;
   const int fd = engine_.open_socket(address.family());
   if (fd < 0) return fd;
-  shm::add(block_.in_flight(backend), 1u);
   engine_.connect(fd, token, address);
   return fd;
 }

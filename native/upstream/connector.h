@@ -1,5 +1,5 @@
 // Our way to a backend: starts a connection to the one that was picked. Failure is a value. One
-// per worker. It also keeps, per backend, the worker's count of connections in flight.
+// per worker. It also keeps, per backend, the worker's count of what is in flight.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,14 @@ class Connector {
   void adopt(shm::SnapshotView snapshot) { snapshot_ = snapshot; }
 
   // Starts connecting to a backend of the adopted configuration; the end is reported under
-  // `token`. Returns the socket, on which the backend counts as in flight until `release`, or
-  // -errno when the socket could not even be made.
-  int start(uint32_t backend, io::Token token);
+  // `token`. Returns the socket, or -errno when it could not even be made.
+  int dial(uint32_t backend, io::Token token);
 
-  // The connection to `backend` has ended or never came about.
+  // `backend` has one connection (TCP) or exchange (HTTP) more in flight, until `release`.
+  void occupy(uint32_t backend) {
+    shm::WorkerBlock::claim(block_.backend(backend), snapshot_.backend(backend).incarnation);
+    shm::add(block_.in_flight(backend), 1u);
+  }
   void release(uint32_t backend) { shm::add(block_.in_flight(backend), UINT32_MAX); }
 
  private:

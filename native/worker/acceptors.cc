@@ -22,10 +22,10 @@ constexpr uint64_t encode_mail(int fd, uint32_t listener, uint32_t incarnation) 
 
 }  // namespace
 
-Acceptors::Acceptors(io::Engine& engine, proxy::Tunnels& tunnels, shm::WorkerBlock& block,
+Acceptors::Acceptors(io::Engine& engine, Intake& intake, shm::WorkerBlock& block,
                      const Mailboxes& mailboxes, bool hand_off, uint64_t seed)
     : engine_(engine),
-      tunnels_(tunnels),
+      intake_(intake),
       block_(block),
       mailboxes_(mailboxes),
       hand_off_(hand_off),
@@ -133,7 +133,7 @@ void Acceptors::close(uint32_t index) {
     if (over_limit(acceptor.listener)) {
       engine_.close_now(fd);
     } else {
-      tunnels_.open(fd, acceptor.listener, acceptor.incarnation);
+      intake_.take(fd, acceptor.listener, acceptor.incarnation);
     }
   }
   if (fd < 0 && fd != -EAGAIN) count_error(fd);
@@ -188,7 +188,7 @@ void Acceptors::accepted(int fd, uint32_t listener, uint32_t incarnation) {
     return;
   }
   if (hand_off_ && block_.workers() > 1 && hand_over(fd, listener, incarnation)) return;
-  tunnels_.open(fd, listener, incarnation);
+  intake_.take(fd, listener, incarnation);
 }
 
 void Acceptors::receive(uint64_t value) {
@@ -201,7 +201,7 @@ void Acceptors::receive(uint64_t value) {
     engine_.close_now(fd);
     return;
   }
-  tunnels_.open(fd, listener, snapshot_.listener(listener).incarnation);
+  intake_.take(fd, listener, snapshot_.listener(listener).incarnation);
 }
 
 // With many workers a sum is used for a while: reading it costs a cache line of each.

@@ -8,7 +8,6 @@
 #include "base/prng.h"
 #include "base/slab.h"
 #include "io/engine.h"
-#include "proxy/tunnels.h"
 #include "shm/snapshot.h"
 #include "shm/worker_block.h"
 
@@ -21,10 +20,17 @@ class Mailboxes {
   virtual io::Engine* engine_of(uint32_t worker) const = 0;
 };
 
+// Where accepted sockets go.
+class Intake {
+ public:
+  virtual ~Intake() = default;
+  virtual void take(int fd, uint32_t listener, uint32_t incarnation) = 0;
+};
+
 class Acceptors {
  public:
-  Acceptors(io::Engine& engine, proxy::Tunnels& tunnels, shm::WorkerBlock& block,
-            const Mailboxes& mailboxes, bool hand_off, uint64_t seed);
+  Acceptors(io::Engine& engine, Intake& intake, shm::WorkerBlock& block, const Mailboxes& mailboxes,
+            bool hand_off, uint64_t seed);
 
   bool ok() const { return slab_.ok(); }
 
@@ -77,7 +83,7 @@ class Acceptors {
   bool hand_over(int fd, uint32_t listener, uint32_t incarnation);
 
   io::Engine& engine_;
-  proxy::Tunnels& tunnels_;
+  Intake& intake_;
   shm::WorkerBlock& block_;
   const Mailboxes& mailboxes_;
   const bool hand_off_;

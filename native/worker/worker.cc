@@ -18,22 +18,27 @@ Worker::Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& m
       engine_(engine),
       block_(region, options.index),
       options_(options),
-      wheel_(options.connections_max, engine.clock_ns() / 1'000'000),
+      wheel_(options.connections_max + proxy::Exchanges::timers(options.connections_max),
+             engine.clock_ns() / 1'000'000),
       balancer_(region, block_, options.seed),
       connector_(engine, block_),
       tunnels_(engine, wheel_, balancer_, connector_, block_, *this,
                proxy::TunnelOptions{options.connections_max, options.splice}),
-      acceptors_(engine, tunnels_, block_, mailboxes, options.hand_off, options.seed ^ 1) {}
+      exchanges_(engine, wheel_, options.connections_max, balancer_, connector_, tunnels_, block_,
+                 options.connections_max),
+      acceptors_(engine, *this, block_, mailboxes, options.hand_off, options.seed ^ 1) {}
 
 bool Worker::ok() const {
-  return wheel_.ok() && balancer_.ok() && tunnels_.ok() && acceptors_.ok();
+  return wheel_.ok() && balancer_.ok() && tunnels_.ok() && exchanges_.ok() && acceptors_.ok();
 }
 
 bool Worker::turn() {
   const size_t count = engine_.wait(deadline_ns(), completions_, limits::kCompletionsPerTurn);
   began_ = true;
   for (size_t i = 0; i < count; i++) dispatch(completions_[i]);
-  wheel_.advance(engine_.now_ns() / 1'000'000, [this](uint32_t index) { tunnels_.expire(index); });
+  wheel_.advance(engine_.now_ns() / 1'000'000, [this](uint32_t timer) {
+    timer < options_.connections_max ? tunnels_.expire(timer) : exchanges_.expire(timer);
+  });
   acceptors_.rearm_rested();
   adopt_published();
   adopt_live();
@@ -41,7 +46,7 @@ bool Worker::turn() {
   report();
   // What was closed last may only be staged: one more turn brings it to the kernel.
   const bool was_quiet = quiet_;
-  quiet_ = stopping_ && acceptors_.is_settled() && tunnels_.count() == 0;
+  quiet_ = stopping_ && acceptors_.is_settled() && tunnels_.count() == 0 && exchanges_.is_empty();
   return !(was_quiet && quiet_);
 }
 
@@ -62,7 +67,9 @@ void Worker::dispatch(const io::Completion& completion) {
     case io::Op::connect:
     case io::Op::splice_in:
     case io::Op::splice_out:
-      return tunnels_.complete(completion, token);
+      return (token.slot & proxy::Exchanges::kSlotBit) == 0
+                 ? tunnels_.complete(completion, token)
+                 : exchanges_.complete(completion, token);
     case io::Op::accept:
       return acceptors_.complete(completion, token);
     case io::Op::mail:
@@ -91,6 +98,7 @@ void Worker::adopt_published() {
   balancer_.adopt(snapshot);
   connector_.adopt(snapshot);
   tunnels_.adopt(snapshot);
+  exchanges_.adopt(snapshot);
   adopted_ = generation;  // what the acceptors open from here on holds this one
   acceptors_.adopt(snapshot);
   block_.words().adopted.store(generation, std::memory_order_release);
@@ -101,6 +109,7 @@ void Worker::adopt_live() {
   if (sequence == live_adopted_ || adopted_ == 0) return;
   // Picks look at the words themselves; only what is to be ended needs somebody to act.
   tunnels_.cut_marked(region_.backend_live());
+  exchanges_.cut_marked(region_.backend_live());
   live_adopted_ = sequence;
   block_.words().live_adopted.store(sequence, std::memory_order_release);
 }
@@ -114,12 +123,14 @@ void Worker::follow_phase() {
     acceptors_.end_all();
   }
   if (acceptors_.is_settled()) {
+    exchanges_.begin_drain();
     block_.words().state.store(static_cast<uint32_t>(shm::WorkerState::draining),
                                std::memory_order_relaxed);
   }
   if (phase == shm::Phase::stopping && acceptors_.is_settled()) {
     stopping_ = true;
     tunnels_.cut_all();
+    exchanges_.cut_all();
   }
 }
 
@@ -135,7 +146,7 @@ void Worker::report() {
   put(words.buffers_lent_large, engine_.buffers().lent_count(io::BufferClass::large));
   put(words.pipes_lent, tunnels_.pipes().lent());
   put(words.pipes_refused_total, tunnels_.pipes().refused());
-  put(words.stale_completions_total, tunnels_.stale_completions());
+  put(words.stale_completions_total, tunnels_.stale_completions() + exchanges_.stale_completions());
   const io::EngineCounters& engine = engine_.counters();
   put(words.engine_waits, engine.waits);
   put(words.engine_completions, engine.completions);
@@ -146,6 +157,14 @@ void Worker::report() {
   put(words.engine_no_memory, engine.no_memory);
   put(words.engine_mail_full, engine.mail_full);
   put(words.engine_spliced_bytes, engine.spliced_bytes);
+}
+
+void Worker::take(int fd, uint32_t listener, uint32_t incarnation) {
+  // Of the configuration that the acceptors go by.
+  const shm::SnapshotView snapshot(region_.snapshot_slot(slot_of(adopted_)));
+  const auto mode = static_cast<shm::Mode>(snapshot.listener(listener).mode);
+  mode == shm::Mode::http ? exchanges_.open(fd, listener, incarnation)
+                          : tunnels_.open(fd, listener, incarnation);
 }
 
 uint8_t Worker::hold_current() {

@@ -1,5 +1,5 @@
-// One core's data plane: engine, buffers, slabs, timers, listeners and tunnels, and the loop that
-// drives them. Everything here belongs to one thread. A turn:
+// One core's data plane: engine, buffers, slabs, timers, listeners, tunnels and exchanges, and the
+// loop that drives them. Everything here belongs to one thread. A turn:
 //   wait for completions -> handle each by its kind -> timers -> adopt what was published -> report
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "base/timer_wheel.h"
 #include "io/engine.h"
 #include "io/engines.h"
+#include "proxy/exchanges.h"
 #include "proxy/tunnels.h"
 #include "shm/region.h"
 #include "shm/worker_block.h"
@@ -25,7 +26,7 @@ struct WorkerOptions {
   uint64_t seed = 0;
 };
 
-class Worker final : private proxy::SnapshotHolder {
+class Worker final : private proxy::SnapshotHolder, private Intake {
  public:
   // The engine outlives the worker; it was made on this thread.
   Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& mailboxes,
@@ -35,13 +36,15 @@ class Worker final : private proxy::SnapshotHolder {
 
   // One turn. False when the worker has been told to stop and nothing of it is left.
   bool turn();
-  uint32_t connections() const { return tunnels_.count(); }
+  uint32_t connections() const { return tunnels_.count() + exchanges_.count(); }
   const proxy::Tunnels& tunnels() const { return tunnels_; }
+  const proxy::Exchanges& exchanges() const { return exchanges_; }
 
  private:
   uint8_t hold_current() override;
   shm::SnapshotView held(uint8_t slot) const override;
   void let_go(uint8_t slot) override;
+  void take(int fd, uint32_t listener, uint32_t incarnation) override;
 
   uint64_t deadline_ns() const;
   void dispatch(const io::Completion& completion);
@@ -58,6 +61,7 @@ class Worker final : private proxy::SnapshotHolder {
   balance::Balancer balancer_;
   upstream::Connector connector_;
   proxy::Tunnels tunnels_;
+  proxy::Exchanges exchanges_;
   Acceptors acceptors_;
   uint32_t adopted_ = 0;
   uint32_t live_adopted_ = 0;

@@ -35,7 +35,10 @@ function helperCommands(): Command[] {
   const probe = probeIncludes.map((path) => `-I${path}`);
   const files = [
     ...listFiles('test/fixtures', ['.cc']).map((path) => ({ path, flags: helperFlags })),
-    { path: 'test/contract/layout_probe.cc', flags: [...helperFlags, ...probe] },
+    ...['layout', 'routes'].map((name) => ({
+      path: `test/contract/${name}_probe.cc`,
+      flags: [...helperFlags, ...probe],
+    })),
   ];
   return files.map(({ path, flags }) => ({
     directory: root,
@@ -46,10 +49,11 @@ function helperCommands(): Command[] {
 
 // Of everything but the addon, each file once.
 export function otherCommands(): Command[] {
-  const targets = ['native_tests', 'io_sim', 'proxy_sim'];
+  const targets = ['native_tests', 'io_sim', 'proxy_sim', 'http_sim', 'http_fuzz'];
   const all = [
     ...makeCommands('test/native', ['VARIANT=asan', ...targets]),
     ...makeCommands('bench/load', []),
+    ...makeCommands('bench/micro', ['route', 'http_parse']),
     ...helperCommands(),
   ].filter(({ file }) => !file.startsWith(inRoot('native/')));
   return [...new Map(all.map((command) => [command.file, command])).values()];

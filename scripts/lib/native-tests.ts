@@ -20,12 +20,18 @@ export interface NativeTest {
 }
 
 type Variant = 'asan' | 'tsan' | 'plain';
-type Simulator = 'io_sim' | 'proxy_sim';
+type Simulator = 'io_sim' | 'proxy_sim' | 'http_sim';
+type Seeded = Simulator | 'http_fuzz';
 
-const simulators: readonly Simulator[] = ['io_sim', 'proxy_sim'];
+const simulators: readonly Simulator[] = ['io_sim', 'proxy_sim', 'http_sim'];
 
 // More seeds where a seed is cheap.
-const seeds = { plain: 4000, asan: 300 } as const;
+const seeds = {
+  io_sim: { plain: 4000, asan: 300 },
+  proxy_sim: { plain: 4000, asan: 300 },
+  http_sim: { plain: 3000, asan: 500 },
+} as const;
+const fuzzSeeds = { plain: 8000, asan: 2000 } as const;
 const brokenSeeds = 300;
 const repeatedSeeds = 40;
 
@@ -33,6 +39,7 @@ const repeatedSeeds = 40;
 const broken: readonly (readonly [name: string, simulator: Simulator])[] = [
   ['leak_buffer', 'io_sim'],
   ['leak_buffer', 'proxy_sim'],
+  ['leak_buffer', 'http_sim'],
   ['lose_starved', 'io_sim'],
   ['accept_stale', 'proxy_sim'],
 ];
@@ -71,7 +78,7 @@ async function unitTests(variant: Variant): Promise<Counts> {
 }
 
 async function simulate(
-  simulator: Simulator,
+  simulator: Seeded,
   variant: 'plain' | 'asan',
   args: readonly string[],
   count?: number,
@@ -120,12 +127,13 @@ export function nativeTests(): NativeTest[] {
 
 function testsOf(simulator: Simulator): NativeTest[] {
   // Seeds that found something once, if any is kept.
-  const kept = `test/sim/${simulator === 'io_sim' ? '' : 'proxy_'}seeds.txt`;
+  const kept = `test/sim/${simulator.replace('sim', '').replace('io_', '')}seeds.txt`;
   const seeded = (['plain', 'asan'] as const).map((variant) => {
-    const args = ['--seeds', `1..${seeds[variant]}`, '--require-faults'];
+    const count = seeds[simulator][variant];
+    const args = ['--seeds', `1..${count}`, '--require-faults'];
     return {
-      name: `${simulator} ${variant}, ${seeds[variant]} seeds`,
-      run: () => simulate(simulator, variant, args, seeds[variant]),
+      name: `${simulator} ${variant}, ${count} seeds`,
+      run: () => simulate(simulator, variant, args, count),
     };
   });
   const keptRun = {
@@ -149,4 +157,16 @@ export function simulatorTests(): NativeTest[] {
     run: () => simulate('proxy_sim', 'asan', ['--day']),
   };
   return [...simulators.flatMap(testsOf), day, ...faulty];
+}
+
+// The parsers on messages made from seeds; every reason to refuse must have been met.
+export function fuzzTests(): NativeTest[] {
+  return (['plain', 'asan'] as const).map((variant) => {
+    const count = fuzzSeeds[variant];
+    const args = ['--seeds', `1..${count}`, '--require-all'];
+    return {
+      name: `http_fuzz ${variant}, ${count} seeds`,
+      run: () => simulate('http_fuzz', variant, args, count),
+    };
+  });
 }

@@ -11,7 +11,11 @@ export const testPackages = [
   'haproxy', // bench: what sluice is compared with
   'nginx', // the same
   'libnginx-mod-stream', // its balancing of TCP
+  'wrk', // bench: load of one row; real clients of HTTP
   'prometheus', // promtool checks /metrics
+  'curl', // real clients of HTTP
+  'nghttp2-client', // the same: h2load
+  'chromium-headless-shell', // the same: a browser, without what draws windows
   'iproute2', // bench: the loopback of its network namespace
 ];
 

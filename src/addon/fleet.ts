@@ -21,8 +21,9 @@ export interface StartOptions {
 }
 
 export interface Fleet {
-  // The shared memory; gone after `stop`.
+  // The shared memory, and the workers' areas where they are not behind it; gone after `stop`.
   readonly region: ArrayBuffer;
+  readonly areas?: readonly ArrayBuffer[];
   // Throws the system's error, with `code` and `syscall`.
   listen(
     address: SocketAddress,
@@ -52,9 +53,10 @@ const familyName = (value: number): keyof typeof AddressFamily =>
   ) ?? 'none';
 
 export function openFleet(addon: NativeAddon, workers: number): Fleet {
-  const { fleet, region } = addon.open(workers);
+  const { fleet, region, areas } = addon.open(workers);
   return {
     region,
+    areas,
     listen({ family, words, port, scope, path }, count, backlog) {
       const bytes = new Uint8Array(Uint32Array.from(words).buffer);
       return addon.listen(AddressFamily[family], bytes, port, scope, path, count, backlog);

@@ -9,8 +9,13 @@ export interface NativeAddon {
   version(): string;
   // Processors this process may run on (its affinity mask), ascending.
   processors(): number[];
-  // Maps a region for `workers` workers and writes its header. `stop` detaches the buffer.
-  open(workers: number): { readonly fleet: NativeFleet; readonly region: ArrayBuffer };
+  // Maps a region for `workers` workers and writes its header. `region` ends where the workers'
+  // areas begin. `stop` detaches all buffers.
+  open(workers: number): {
+    readonly fleet: NativeFleet;
+    readonly region: ArrayBuffer;
+    readonly areas: readonly ArrayBuffer[];
+  };
   // Binds and listens. `family`: 1 IPv4, 2 IPv6, 3 Unix. `address`: 16 bytes, network order; IPv4
   // takes the first four. For TCP the first socket is bound exclusively, then `count - 1`
   // SO_REUSEPORT siblings join it; Unix sockets ignore `count` and replace a dead owner's file.
@@ -41,7 +46,7 @@ export interface NativeAddon {
   notify(fleet: NativeFleet, generation: number, liveSequence: number): void;
   // Ends accepting on every listener (what is queued is still accepted).
   drain(fleet: NativeFleet): void;
-  // Ends every connection, joins the workers within `boundMs`, detaches the region's buffer and
+  // Ends every connection, joins the workers within `boundMs`, detaches the region's buffers and
   // unmaps it. Returns how many workers did not end in time (their memory is then left mapped).
   stop(fleet: NativeFleet, boundMs: number): number;
 }

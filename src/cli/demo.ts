@@ -60,7 +60,7 @@ export async function demo(options: DemoOptions, print: (text: string) => void):
   const backends = await Promise.all(names.map(startBackend));
   const config: Config = {
     ...settings,
-    listeners: { web: { listen: `127.0.0.1:${port}`, mode: 'tcp', routes: [{ pool: 'web' }] } },
+    listeners: { web: { listen: `127.0.0.1:${port}`, mode: 'http', routes: [{ pool: 'web' }] } },
     pools: { web: { backends: backends.map(({ address }) => address) } },
   };
   try {

@@ -7,40 +7,22 @@ import { configError, type Issue, reasonOf, SluiceError } from '../errors.ts';
 import type {
   Desired,
   DesiredPool,
-  Listener,
+  PoolHttpOptions,
   Settings,
   StatedAddress,
   StatedBackend,
 } from '../model/types.ts';
-import { parseAddress, parseBackendAddress, parseListenTarget, targetText } from './address.ts';
-import {
-  type BackendConfig,
-  type Config,
-  configSchema,
-  type ListenerConfig,
-  type PoolConfig,
-} from './schema.ts';
-import { parseDuration } from './units.ts';
+import { parseAddress, parseBackendAddress } from './address.ts';
+import { accepted, defaults, duration } from './defaults.ts';
+import { listenerOf } from './listener.ts';
+import { type Key, pathText } from './paths.ts';
+import { type BackendConfig, type Config, configSchema, type PoolConfig } from './schema.ts';
+import { modesWith } from './schema-listener.ts';
 
 export type { Config } from './schema.ts';
 
-export const defaults = {
-  connectTimeoutMs: 5_000,
-  idleTimeoutMs: 600_000,
-  drainTimeoutMs: 30_000,
-  // Further backends tried after a failed connect.
-  connectRetries: 2,
-} as const;
-
-type Key = string | number;
 // Line of the value at a path, counted from 1.
 export type Locate = (path: readonly Key[]) => number | undefined;
-
-export const pathText = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((text, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? String(key) : `${text}.${String(key)}`;
-  }, '');
 
 const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>(
@@ -51,6 +33,15 @@ const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
     input,
   );
 
+// An unknown key, and where it is known: keys of one mode are no use in another.
+function unknownKey(parent: unknown, key: string): { expected: string; message: string } {
+  const { mode } = (parent ?? {}) as { mode?: unknown };
+  const others = mode === 'tcp' || mode === 'http' ? modesWith(key) : [];
+  if (others.length === 0) return { expected: 'a known key', message: `unknown key '${key}'` };
+  const expected = `'${key}' only in mode ${others.join(', ')}`;
+  return { expected, message: `expected ${expected}` };
+}
+
 function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined): Issue[] {
   const make = (path: readonly PropertyKey[], expected: string, message: string): Issue => {
     const line = locate?.(path as readonly Key[]);
@@ -60,9 +51,10 @@ function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined)
   };
   return error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) =>
-        make([...issue.path, key], 'a known key', `unknown key '${key}'`),
-      );
+      return issue.keys.map((key) => {
+        const { expected, message } = unknownKey(valueAt(input, issue.path), key);
+        return make([...issue.path, key], expected, message);
+      });
     }
     if (issue.code === 'invalid_key') {
       const text = issue.issues[0]?.message ?? issue.message;
@@ -76,36 +68,22 @@ function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined)
   });
 }
 
-const duration = (text: string | undefined, otherwise: number): number =>
-  text === undefined ? otherwise : (parseDuration(text) ?? otherwise);
-
-// The schema has accepted the text, so parsing succeeds.
-function accepted<T>(value: T | undefined): T {
-  if (value === undefined) throw new TypeError('the schema accepted what cannot be parsed');
-  return value;
-}
-
-function listenerOf(name: string, config: ListenerConfig): Listener {
-  const target =
-    typeof config.listen === 'string'
-      ? accepted(parseListenTarget(config.listen))
-      : { kind: 'descriptors' as const, descriptors: config.listen.descriptors };
-  return {
-    name,
-    target,
-    targetText: targetText(target),
-    mode: config.mode,
-    routes: config.routes.map(({ pool }) => ({ key: '', pool })),
-    maxConnections: config.maxConnections ?? 0,
-    idleTimeoutMs: duration(config.idleTimeout, defaults.idleTimeoutMs),
-  };
-}
-
 export function backendOf(config: BackendConfig): StatedBackend {
   const text = typeof config === 'string' ? config : config.address;
   const weight = typeof config === 'string' ? 1 : (config.weight ?? 1);
   const address: StatedAddress = accepted(parseBackendAddress(text));
   return { id: address.text, address, weight };
+}
+
+function poolHttpOf({ keepAlive, timeouts }: PoolConfig): PoolHttpOptions {
+  const { poolHttp } = defaults;
+  return {
+    responseHeadTimeoutMs: duration(timeouts?.responseHead, poolHttp.responseHeadTimeoutMs),
+    bodyTimeoutMs: duration(timeouts?.body, poolHttp.bodyTimeoutMs),
+    keepAliveIdleMs: duration(keepAlive?.idleTimeout, poolHttp.keepAliveIdleMs),
+    keepAliveRequestsMax: keepAlive?.maxRequests ?? poolHttp.keepAliveRequestsMax,
+    idleMax: keepAlive?.maxIdle ?? poolHttp.idleMax,
+  };
 }
 
 function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool {
@@ -128,6 +106,7 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
       connectTimeoutMs: duration(config.connectTimeout, defaults.connectTimeoutMs),
       connectRetries: defaults.connectRetries,
       drainTimeoutMs: duration(config.drainTimeout, defaults.drainTimeoutMs),
+      http: poolHttpOf(config),
     },
     backends,
     without: new Set(),
@@ -156,7 +135,7 @@ export function parseConfig(input: unknown, source: string, locate?: Locate): De
     source,
     settings: settingsOf(config),
     listeners: new Map(
-      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one)]),
+      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one, issues)]),
     ),
     pools: new Map(
       Object.entries(config.pools).map(([name, one]) => [name, poolOf(name, one, issues)]),

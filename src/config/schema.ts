@@ -4,36 +4,9 @@
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
-import {
-  addressExpected,
-  listenExpected,
-  parseAddress,
-  parseBackendAddress,
-  parseListenTarget,
-} from './address.ts';
-import { durationExpected, durationPattern, parseDuration } from './units.ts';
-
-const duration = (help: string, zero: boolean) =>
-  z
-    .string({ error: `expected ${durationExpected}` })
-    .refine((text) => (parseDuration(text) ?? -1) >= (zero ? 0 : 1), {
-      error: `expected ${durationExpected}${zero ? '' : ', more than 0'}`,
-    })
-    .meta({ pattern: durationPattern, description: help, examples: ['5s'] });
-
-const count = (help: string, min: number, max: number) => {
-  const error = `expected a whole number from ${min} to ${max}`;
-  return z.int({ error }).min(min, { error }).max(max, { error }).describe(help);
-};
-
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T, help: string) =>
-  z
-    .enum(values, { error: `expected one of ${values.map((value) => `'${value}'`).join(', ')}` })
-    .describe(help);
-
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][\w.-]{0,62}$/, { error: 'expected a name of letters, digits, _ . and -' });
+import { addressExpected, parseAddress, parseBackendAddress } from './address.ts';
+import { listener } from './schema-listener.ts';
+import { connections, count, duration, name, oneOf } from './schema-parts.ts';
 
 const backendAddress = z
   .string({ error: `expected ${addressExpected}` })
@@ -53,38 +26,6 @@ export const backendSchema = z.union(
   { error: `expected ${addressExpected}, or { address, weight }` },
 );
 
-const listen = z.union(
-  [
-    z
-      .string()
-      .refine((text) => parseListenTarget(text) !== undefined, {
-        error: `expected ${listenExpected}`,
-      })
-      .describe('`:port` listens on all IPv4 and IPv6 addresses, port 0 takes a free one.'),
-    z.strictObject({
-      descriptors: z
-        .array(count('A listening socket of this process.', 0, 2 ** 30))
-        .min(1)
-        .max(limits.workersMax),
-    }),
-  ],
-  { error: `expected ${listenExpected}, or { descriptors: [3] }` },
-);
-
-const connections = (help: string, min: number) => count(help, min, 16_777_216);
-
-const listener = z.strictObject({
-  listen,
-  mode: oneOf(['tcp'], 'tcp passes bytes both ways.'),
-  routes: z
-    .array(z.strictObject({ pool: name.describe('The pool that takes the connections.') }), {
-      error: "expected a list like [{ pool: 'web' }]",
-    })
-    .length(1, { error: 'expected exactly one route: tcp has nothing to choose by' }),
-  maxConnections: connections('Connections at one time; 0: no limit of its own.', 0).optional(),
-  idleTimeout: duration('Ends a connection on which nothing moved. Default 10m.', false).optional(),
-});
-
 const pool = z.strictObject({
   strategy: oneOf(
     ['round_robin', 'least_connections', 'p2c'],
@@ -94,8 +35,25 @@ const pool = z.strictObject({
     .array(backendSchema, { error: 'expected a list of addresses' })
     .max(limits.backendsMax)
     .optional(),
-  connectTimeout: duration('For each try to connect. Default 5s.', false).optional(),
+  connectTimeout: duration('For each try to connect. Default 5s.').optional(),
   drainTimeout: duration('How long a removed backend may finish. Default 30s.', true).optional(),
+  keepAlive: z
+    .strictObject({
+      idleTimeout: duration('How long one waits for its next request. Default 4s.').optional(),
+      maxRequests: count('Requests of one; 0, the default: no limit.', 0, 2 ** 31 - 1).optional(),
+      maxIdle: count('That wait, of each worker and backend. Default 256.', 0, 65_535).optional(),
+    })
+    .describe('Connections to backends that are used again; mode http.')
+    .optional(),
+  timeouts: z
+    .strictObject({
+      responseHead: duration(
+        'From a request sent to the head of its answer. Default 60s.',
+      ).optional(),
+      body: duration('Without progress of a body. Default 60s.').optional(),
+    })
+    .describe('Of requests; mode http.')
+    .optional(),
 });
 
 const named = <T extends z.ZodType>(value: T, max: number, what: string) =>
@@ -138,6 +96,6 @@ export const configSchema = z
 
 // What people write.
 export type Config = z.input<typeof configSchema>;
-export type ListenerConfig = z.input<typeof listener>;
+export type { ListenerConfig } from './schema-listener.ts';
 export type PoolConfig = z.input<typeof pool>;
 export type BackendConfig = z.input<typeof backendSchema>;

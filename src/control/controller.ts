@@ -295,7 +295,7 @@ export class Controller {
   // Frees the slots that nobody can mean any more.
   #collect(): void {
     const { acks, region } = this.#parts;
-    const { listeners, pools, backends } = this.state.slots;
+    const { listeners, routes, pools, backends } = this.state.slots;
     const known = new Map<number, boolean>();
     const isPast = (_: number, sequence: number): boolean => {
       const past = known.get(sequence) ?? acks.isPast(sequence);
@@ -303,6 +303,7 @@ export class Controller {
       return past;
     };
     listeners.collect(isPast);
+    routes.collect(isPast);
     pools.collect(isPast);
     backends.collect((slot, sequence) => isPast(slot, sequence) && region.inFlight(slot) === 0);
   }

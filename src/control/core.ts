@@ -14,6 +14,7 @@ import type { Emit } from './events.ts';
 import { removeSocketFile } from './listeners.ts';
 import { Monitor } from './monitor.ts';
 import { remedyOf } from './remedy.ts';
+import { routeKey } from './state.ts';
 
 export interface CoreOptions {
   readonly fleet: Fleet;
@@ -57,7 +58,7 @@ export class Core {
   constructor(options: CoreOptions) {
     this.#options = options;
     this.log = options.log;
-    this.#region = new Region(options.fleet.region);
+    this.#region = new Region(options.fleet.region, options.fleet.areas);
     this.reader = new Reader(this.#region);
     const { emit, log, stuckAfterMs } = options;
     const watch = { stuckAfterMs, intervalMs: heartbeatCheckMs };
@@ -133,19 +134,27 @@ export class Core {
 
   view(): MetricsView {
     const { state, live, sequence } = this.controller;
+    const requested = new Set<string>();
+    const listeners = [...state.listeners].map(([name, { slot, incarnation, listener }]) => {
+      const { mode } = listener;
+      const routes = listener.routes.flatMap((route) => {
+        const { host, pathPrefix, pool } = route;
+        const record = state.routes.get(name)?.get(routeKey(route));
+        if (mode === 'http') requested.add(pool);
+        return record === undefined ? [] : [{ host, pathPrefix, pool, ...record }];
+      });
+      return { name, mode, slot, incarnation, routes };
+    });
     return {
       version: this.#options.version,
       sequence,
       startedAtMs: this.#startedAtMs,
       reader: this.reader,
-      listeners: [...state.listeners].map(([name, { slot, incarnation }]) => ({
-        name,
-        slot,
-        incarnation,
-      })),
+      listeners,
       pools: [...state.pools.values()].map(({ name, slot, incarnation, settings, members }) => ({
         name,
         strategy: settings.strategy,
+        takesRequests: requested.has(name),
         slot,
         incarnation,
         backends: members.map((record) => live.view(record)),

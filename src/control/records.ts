@@ -19,6 +19,12 @@ export interface ListenerRecord {
   opened: OpenedListener;
 }
 
+// The route itself is in its listener.
+export interface RouteRecord {
+  readonly slot: number;
+  readonly incarnation: number;
+}
+
 export interface DrainResult {
   // Connections that were ended because the time was over.
   readonly cut: number;

@@ -3,13 +3,14 @@
 import { SluiceError } from '../errors.ts';
 import type { BackendChanges, Changes } from '../model/diff.ts';
 import { limits } from '../model/limits.ts';
-import type { Backend, Listener, Pool } from '../model/types.ts';
+import type { Backend, Listener, Pool, Route } from '../model/types.ts';
 import type { Plan } from '../shm/publish.ts';
 import {
   type BackendRecord,
   type ListenerRecord,
   type OpenedListener,
   type PoolRecord,
+  type RouteRecord,
   retirement,
 } from './records.ts';
 import { Slots } from './slots.ts';
@@ -23,14 +24,20 @@ export interface Outcome {
   readonly reweighted: BackendRecord[];
 }
 
+// What makes a route of a listener the same one.
+export const routeKey = ({ host, pathPrefix }: Route): string => `${host} ${pathPrefix}`;
+
 const sameEntry = (a: Listener, b: Listener): boolean =>
   a.mode === b.mode && a.maxConnections === b.maxConnections && a.idleTimeoutMs === b.idleTimeoutMs;
 
 export class State {
   readonly listeners = new Map<string, ListenerRecord>();
+  // By the listener's name, then by `routeKey`.
+  readonly routes = new Map<string, Map<string, RouteRecord>>();
   readonly pools = new Map<string, PoolRecord>();
   readonly slots = {
     listeners: new Slots(limits.listenersMax),
+    routes: new Slots(limits.routesMax),
     pools: new Slots(limits.poolsMax),
     backends: new Slots(limits.backendsMax),
   };
@@ -46,7 +53,7 @@ export class State {
     };
     const news = ({ pool, added }: BackendChanges): number =>
       added.filter(({ key }) => !this.pools.get(pool)?.byKey.has(key)).length;
-    const { backends, pools, listeners } = this.slots;
+    const { backends, pools, listeners, routes } = this.slots;
     const wanted = changes.backends.reduce((sum, one) => sum + news(one), 0);
     demand('more backends', wanted, backends.available);
     const newPools = changes.poolsAdded.filter(({ name }) => !this.pools.has(name));
@@ -59,6 +66,12 @@ export class State {
       .concat(changes.listenersAdded.map(({ name }) => name))
       .filter((name) => !taken.has(name));
     demand('more listeners', names.length, listeners.available);
+    const stated = [...changes.listenersAdded, ...changes.listenersChanged.map((c) => c.after)];
+    const newRoutes = stated.reduce((sum, { name, routes: own }) => {
+      const known = this.routes.get(name);
+      return sum + own.filter((route) => known?.has(routeKey(route)) !== true).length;
+    }, 0);
+    demand('more routes', newRoutes, routes.available);
   }
 
   // Whether the changes need a new snapshot; live words alone carry the others.
@@ -88,6 +101,7 @@ export class State {
   ): Outcome {
     const outcome: Outcome = { fresh: [], revived: [], retired: [], reweighted: [] };
     this.#applyListeners(changes, opened, taken);
+    this.#applyRoutes(changes);
     for (const pool of changes.poolsAdded) this.#addPool(pool);
     for (const { after } of changes.poolsChanged) {
       const record = this.pools.get(after.name);
@@ -143,6 +157,29 @@ export class State {
     }
     for (const { slot } of free) this.#left.push({ from: this.slots.listeners, slot });
     if (differs || free.size > 0) this.#listenersVersion++;
+  }
+
+  // A route keeps its slot, and with it its counters, as long as its listener's name, its host and
+  // its path prefix do.
+  #applyRoutes({ listenersAdded, listenersRemoved, listenersChanged }: Changes): void {
+    const stated = [...listenersAdded, ...listenersChanged.map(({ after }) => after)];
+    const gone: RouteRecord[] = [];
+    for (const { name } of listenersRemoved) {
+      gone.push(...(this.routes.get(name)?.values() ?? []));
+      this.routes.delete(name);
+    }
+    for (const { name, routes } of stated) {
+      const before = new Map(this.routes.get(name));
+      const after = new Map<string, RouteRecord>();
+      for (const route of routes) {
+        const key = routeKey(route);
+        after.set(key, before.get(key) ?? this.slots.routes.take());
+        before.delete(key);
+      }
+      gone.push(...before.values());
+      this.routes.set(name, after);
+    }
+    for (const { slot } of gone) this.#left.push({ from: this.slots.routes, slot });
   }
 
   #addPool({ name, settings }: Pool): void {
@@ -241,9 +278,14 @@ export class State {
         maxConnections: listener.maxConnections,
         idleTimeoutMs: listener.idleTimeoutMs,
         descriptors: opened.descriptors,
-        routes: listener.routes.flatMap(({ key, pool }) => {
+        http: listener.http,
+        routes: listener.routes.flatMap((route) => {
+          const { host, pathPrefix, pool } = route;
           const target = this.pools.get(pool);
-          return target === undefined ? [] : [{ key, pool: target.slot }];
+          const record = this.routes.get(listener.name)?.get(routeKey(route));
+          if (target === undefined || record === undefined) return [];
+          const { slot: own, incarnation: met } = record;
+          return [{ slot: own, incarnation: met, host, pathPrefix, pool: target.slot }];
         }),
       })),
       pools: [...this.pools.values()].map((pool) => ({
@@ -252,6 +294,7 @@ export class State {
         strategy: pool.settings.strategy,
         connectTimeoutMs: pool.settings.connectTimeoutMs,
         connectRetries: pool.settings.connectRetries,
+        http: pool.settings.http,
         members: pool.members,
       })),
     };

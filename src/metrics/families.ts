@@ -3,7 +3,12 @@
 import { layout } from '../shm/layout.gen.ts';
 import type { Labels, MetricType } from './text.ts';
 
-export type CountedBlock = 'worker' | 'workerListener' | 'workerPool' | 'workerBackend';
+export type CountedBlock =
+  | 'worker'
+  | 'workerListener'
+  | 'workerRoute'
+  | 'workerPool'
+  | 'workerBackend';
 
 export interface Sample {
   readonly field: string;
@@ -14,17 +19,24 @@ export interface Sample {
   readonly labels: Labels;
   // From the unit of the word to the base unit.
   readonly factor: number;
+  // Of requests: only where there are any.
+  readonly http: boolean;
 }
 
 export interface HistogramFamily {
   readonly field: string;
   readonly name: string;
   readonly help: string;
+  readonly http: boolean;
 }
+
+const ofRequests =
+  /^(request|answered|response|clientAborted|httpUpgrades|idleConnections|connectionsReused)/;
 
 const prefixes: Readonly<Record<CountedBlock, string>> = {
   worker: 'sluice_worker',
   workerListener: 'sluice_listener',
+  workerRoute: 'sluice_route',
   workerPool: 'sluice_pool',
   workerBackend: 'sluice_backend',
 };
@@ -67,6 +79,28 @@ const earlyEnds = (counted: (value: string) => Exception): Record<string, Except
   cutTotal: counted('cut'),
 });
 
+// Answers by their class, and those that sluice gives itself by their status.
+const byClass: Readonly<Record<string, Exception>> = Object.fromEntries(
+  [1, 2, 3, 4, 5].map((digit) => [
+    `requests${digit}xxTotal`,
+    {
+      name: 'responses_total',
+      help: 'Requests answered, by class of the status.',
+      labels: { status: `${digit}xx` },
+    },
+  ]),
+);
+const answers: Readonly<Record<string, Exception>> = Object.fromEntries(
+  [400, 404, 408, 413, 414, 417, 431, 501, 502, 503, 504, 505].map((status) => [
+    `answered${status}Total`,
+    {
+      name: 'answers_total',
+      help: 'Requests that sluice answered itself.',
+      labels: { status: String(status) },
+    },
+  ]),
+);
+
 const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exception>>>> = {
   worker: {
     connections: { name: 'connections_active' },
@@ -95,11 +129,27 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
     connections: { name: 'connections_active' },
     rejectedTotal: { name: 'connections_rejected_total' },
     ...earlyEnds(earlyEnd),
+    httpUpgradesTotal: { name: 'upgrades_total' },
+    clientAbortedTotal: { name: 'requests_aborted_total' },
+    requestsInFlight: { name: 'requests_active' },
+    ...byClass,
+    ...answers,
+  },
+  workerRoute: {
+    requestsInFlight: { name: 'requests_active' },
+    duration: { name: 'request_duration_seconds' },
+    ...byClass,
   },
   workerPool: {
     connections: { name: 'connections_active' },
     ...connectFailures,
     ...earlyEnds(failure),
+    responseTimeoutTotal: failure('response_timeout'),
+    responseInvalidTotal: failure('response_invalid'),
+    responseCutTotal: failure('response_cut'),
+    requestsInFlight: { name: 'requests_active' },
+    responseTime: { name: 'response_head_seconds' },
+    ...byClass,
     toBackendBytesTotal: { name: 'sent_bytes_total' },
     fromBackendBytesTotal: { name: 'received_bytes_total' },
     connectTime: { name: 'connect_duration_seconds' },
@@ -108,6 +158,7 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
   },
   workerBackend: {
     connectTimeSum: { name: 'connect_seconds_total' },
+    idleConnections: { name: 'connections_idle' },
     ...connectFailures,
     backendResetTotal: failure('backend_reset'),
     cutTotal: failure('cut'),
@@ -150,6 +201,7 @@ export function samplesOf(block: CountedBlock): Sample[] {
       help: exception?.help ?? help,
       labels: exception?.labels ?? {},
       factor: factors[unit] ?? 1,
+      http: ofRequests.test(field),
     };
   });
 }
@@ -158,6 +210,6 @@ export function histogramsOf(block: CountedBlock): HistogramFamily[] {
   return fieldsOf(block).flatMap(([field, { metric, help = '' }]) => {
     if (metric !== 'histogram') return [];
     const name = exceptions[block][field]?.name ?? `${snake(field)}_seconds`;
-    return { field, name: `${prefixes[block]}_${name}`, help };
+    return { field, name: `${prefixes[block]}_${name}`, help, http: ofRequests.test(field) };
   });
 }

@@ -1,13 +1,15 @@
 // `/metrics`: everything the workers count, summed over them, and what the balancer is told to be.
+
 import type {
   BackendView,
+  Histogram,
   ListenerView,
   MetricsView,
-  PoolHistograms,
   PoolView,
+  RouteView,
   WorkerReport,
 } from '../shm/read.ts';
-import { histogramsOf, type Sample, samplesOf } from './families.ts';
+import { type HistogramFamily, histogramsOf, type Sample, samplesOf } from './families.ts';
 import { Exposition, type Labels } from './text.ts';
 
 // Seconds: those of OpenTelemetry's HTTP metrics, and finer ones, as a balancer adds microseconds.
@@ -23,6 +25,9 @@ const healthStates = ['unknown', 'healthy', 'unhealthy'] as const;
 
 const workerSamples = samplesOf('worker');
 const listenerSamples = samplesOf('workerListener');
+const listenerHistograms = histogramsOf('workerListener');
+const routeSamples = samplesOf('workerRoute');
+const routeHistograms = histogramsOf('workerRoute');
 const poolSamples = samplesOf('workerPool');
 const poolHistograms = histogramsOf('workerPool');
 const backendSamples = samplesOf('workerBackend');
@@ -83,19 +88,15 @@ function addWorker(out: Exposition, report: WorkerReport): void {
   addTotals(out, workerSamples, labels, report.totals);
 }
 
-function addListener(out: Exposition, view: MetricsView, listener: ListenerView): void {
-  const totals = view.reader.listener(listener.slot, listener.incarnation);
-  addTotals(out, listenerSamples, { listener: listener.name }, totals);
-}
-
-function addPool(out: Exposition, view: MetricsView, pool: PoolView): void {
-  const labels = { pool: pool.name };
-  const { strategy } = pool;
-  out.add('sluice_pool_info', 'gauge', 'How a pool chooses.', { ...labels, strategy }, 1);
-  addTotals(out, poolSamples, labels, view.reader.pool(pool.slot, pool.incarnation));
-  const measured = view.reader.poolHistograms(pool.slot, pool.incarnation);
-  for (const { field, name, help } of poolHistograms) {
-    const histogram = measured[field as keyof PoolHistograms];
+function addHistograms(
+  out: Exposition,
+  families: readonly HistogramFamily[],
+  labels: Labels,
+  measured: Readonly<Record<string, Histogram>>,
+): void {
+  for (const { field, name, help } of families) {
+    const histogram = measured[field];
+    if (histogram === undefined) continue;
     out.addHistogram(name, help, labels, {
       bounds: bucketBounds,
       cumulative: histogram.cumulative(microsecondBounds),
@@ -103,6 +104,37 @@ function addPool(out: Exposition, view: MetricsView, pool: PoolView): void {
       sum: histogram.sum / 1e6,
     });
   }
+}
+
+// Families of requests only where requests can be.
+const chosen = <T extends { readonly http: boolean }>(families: readonly T[], http: boolean): T[] =>
+  families.filter((family) => http || !family.http);
+
+function addListener(out: Exposition, { reader }: MetricsView, listener: ListenerView): void {
+  const { name, slot, incarnation, mode } = listener;
+  const labels = { listener: name };
+  const http = mode === 'http';
+  addTotals(out, chosen(listenerSamples, http), labels, reader.listener(slot, incarnation));
+  const histograms = chosen(listenerHistograms, http);
+  if (histograms.length === 0) return;
+  addHistograms(out, histograms, labels, reader.listenerHistograms(slot, incarnation));
+}
+
+function addRoute(out: Exposition, view: MetricsView, listener: string, route: RouteView): void {
+  const { host, pathPrefix, slot, incarnation } = route;
+  const labels = { listener, host: host || '*', path: pathPrefix || '/' };
+  addTotals(out, routeSamples, labels, view.reader.route(slot, incarnation));
+  addHistograms(out, routeHistograms, labels, view.reader.routeHistograms(slot, incarnation));
+}
+
+function addPool(out: Exposition, view: MetricsView, pool: PoolView): void {
+  const labels = { pool: pool.name };
+  const { strategy } = pool;
+  out.add('sluice_pool_info', 'gauge', 'How a pool chooses.', { ...labels, strategy }, 1);
+  const { slot, incarnation, takesRequests: http } = pool;
+  addTotals(out, chosen(poolSamples, http), labels, view.reader.pool(slot, incarnation));
+  const measured = view.reader.poolHistograms(slot, incarnation);
+  addHistograms(out, chosen(poolHistograms, http), labels, measured);
 }
 
 export const takesNewWork = ({ state, health, weight }: BackendView): boolean =>
@@ -121,7 +153,7 @@ function addBackend(out: Exposition, view: MetricsView, pool: PoolView, backend:
   gauge('weight', 'Share of new connections.', weight);
   gauge('connections_active', 'Connections open now.', inFlight);
   const totals = view.reader.backend(backend.slot, backend.incarnation);
-  addTotals(out, backendSamples, labels, totals);
+  addTotals(out, chosen(backendSamples, pool.takesRequests), labels, totals);
 }
 
 export function renderPrometheus(view: MetricsView): string {
@@ -142,6 +174,10 @@ export function renderPrometheus(view: MetricsView): string {
   out.add('sluice_config_generation', 'gauge', 'The published configuration.', {}, view.sequence);
   for (const worker of workers) addWorker(out, worker);
   for (const listener of view.listeners) addListener(out, view, listener);
+  for (const { name, mode, routes } of view.listeners) {
+    if (mode !== 'http') continue;
+    for (const route of routes) addRoute(out, view, name, route);
+  }
   for (const pool of view.pools) addPool(out, view, pool);
   for (const pool of view.pools) {
     for (const backend of pool.backends) addBackend(out, view, pool, backend);

@@ -4,19 +4,19 @@ import type {
   BackendView,
   ListenerView,
   MetricsView,
-  PoolHistograms,
   PoolView,
   WorkerReport,
 } from '../shm/read.ts';
-
-// Milliseconds; NaN while nothing was measured.
-export interface Latency {
-  readonly count: number;
-  readonly mean: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-}
+import {
+  type BackendRequests,
+  backendRequests,
+  type Latency,
+  type ListenerRequests,
+  latency,
+  listenerRequests,
+  type PoolRequests,
+  poolRequests,
+} from './request-stats.ts';
 
 export interface WorkerStats {
   readonly index: number;
@@ -57,6 +57,8 @@ export interface ListenerStats {
   readonly receivedBytes: number;
   readonly sentBytes: number;
   readonly errors: EarlyEnds;
+  // In mode http.
+  readonly requests: ListenerRequests | undefined;
 }
 
 export interface BackendStats {
@@ -71,6 +73,8 @@ export interface BackendStats {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly errors: BackendErrors;
+  // In pools that take requests.
+  readonly requests: BackendRequests | undefined;
 }
 
 export type BackendErrors = ConnectFailures & Pick<EarlyEnds, 'backendReset' | 'cut'>;
@@ -87,6 +91,8 @@ export interface PoolStats {
   readonly connect: Latency;
   readonly firstByte: Latency;
   readonly duration: Latency;
+  // Where a listener of mode http has a route to the pool.
+  readonly requests: PoolRequests | undefined;
   readonly backends: Readonly<Record<string, BackendStats>>;
 }
 
@@ -100,17 +106,6 @@ export interface Stats {
   readonly workers: readonly WorkerStats[];
   readonly listeners: Readonly<Record<string, ListenerStats>>;
   readonly pools: Readonly<Record<string, PoolStats>>;
-}
-
-function latency(histogram: PoolHistograms[keyof PoolHistograms]): Latency {
-  const quantile = (q: number): number => histogram.quantile(q) / 1000;
-  return {
-    count: histogram.count,
-    mean: histogram.sum / histogram.count / 1000,
-    p50: quantile(0.5),
-    p95: quantile(0.95),
-    p99: quantile(0.99),
-  };
 }
 
 const workerStats = (report: WorkerReport): WorkerStats => ({
@@ -144,8 +139,8 @@ const connectFailures = (totals: Totals<ConnectFailures>): ConnectFailures => ({
   connectOther: totals.connectOtherTotal,
 });
 
-function listenerStats({ reader }: MetricsView, listener: ListenerView): ListenerStats {
-  const totals = reader.listener(listener.slot, listener.incarnation);
+function listenerStats(view: MetricsView, listener: ListenerView): ListenerStats {
+  const totals = view.reader.listener(listener.slot, listener.incarnation);
   return {
     connections: totals.connections,
     connectionsTotal: totals.connectionsTotal,
@@ -153,10 +148,15 @@ function listenerStats({ reader }: MetricsView, listener: ListenerView): Listene
     receivedBytes: totals.receivedBytesTotal,
     sentBytes: totals.sentBytesTotal,
     errors: earlyEnds(totals),
+    requests: listenerRequests(view, listener),
   };
 }
 
-function backendStats({ reader }: MetricsView, backend: BackendView): BackendStats {
+function backendStats(
+  { reader }: MetricsView,
+  { takesRequests }: PoolView,
+  backend: BackendView,
+): BackendStats {
   const totals = reader.backend(backend.slot, backend.incarnation);
   const { address, state, health, weight, removing, inFlight } = backend;
   return {
@@ -174,6 +174,7 @@ function backendStats({ reader }: MetricsView, backend: BackendView): BackendSta
       backendReset: totals.backendResetTotal,
       cut: totals.cutTotal,
     },
+    requests: takesRequests ? backendRequests(totals) : undefined,
   };
 }
 
@@ -181,7 +182,7 @@ function poolStats(view: MetricsView, pool: PoolView): PoolStats {
   const totals = view.reader.pool(pool.slot, pool.incarnation);
   const measured = view.reader.poolHistograms(pool.slot, pool.incarnation);
   const backends = pool.backends.map(
-    (backend) => [backend.id, backendStats(view, backend)] as const,
+    (backend) => [backend.id, backendStats(view, pool, backend)] as const,
   );
   return {
     strategy: pool.strategy,
@@ -194,6 +195,7 @@ function poolStats(view: MetricsView, pool: PoolView): PoolStats {
     connect: latency(measured.connectTime),
     firstByte: latency(measured.firstByteTime),
     duration: latency(measured.duration),
+    requests: poolRequests(view, pool),
     backends: Object.fromEntries(backends),
   };
 }

@@ -7,10 +7,11 @@ import type { Listener, Model } from './types.ts';
 function routeIssues(model: Model): Issue[] {
   const known = [...model.pools.keys()].map((name) => `'${name}'`).join(', ');
   return [...model.listeners.values()].flatMap(({ name, routes }) =>
-    routes.flatMap(({ pool }, index) => {
-      if (model.pools.has(pool)) return [];
+    routes.flatMap(({ pool, stated, statedHost }) => {
+      // Once for all hosts of what was stated.
+      if (statedHost > 0 || model.pools.has(pool)) return [];
       const expected = known === '' ? 'a pool, and there is none' : `one of the pools ${known}`;
-      const path = `listeners.${name}.routes[${index}].pool`;
+      const path = `listeners.${name}.routes[${stated}].pool`;
       return [{ path, value: pool, expected, message: `there is no pool '${pool}'` }];
     }),
   );
@@ -47,9 +48,14 @@ function limitIssues(model: Model): Issue[] {
   const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
   const listeners = [...model.listeners.values()];
   const pools = [...model.pools.values()];
+  const routes = listeners.flatMap((listener) => listener.routes);
+  const text = sum(routes.map(({ host, pathPrefix }) => host.length + pathPrefix.length));
+  const ranges = sum(listeners.map(({ http }) => http.trustedProxies.length));
   const counts = [
     ['listeners', listeners.length, limits.listenersMax, 'listeners'],
-    ['listeners', sum(listeners.map(({ routes }) => routes.length)), limits.routesMax, 'routes'],
+    ['listeners', routes.length, limits.routesMax, 'routes'],
+    ['listeners', text, limits.routeBytesMax, 'bytes of hosts and path prefixes'],
+    ['listeners', ranges, limits.trustedMax, 'trusted proxies'],
     ['pools', pools.length, limits.poolsMax, 'pools'],
     ['pools', sum(pools.map(({ backends }) => backends.size)), limits.backendsMax, 'backends'],
   ] as const;

@@ -1,6 +1,6 @@
 // What changes from one model to the next. A pool whose backends are the same map object is not
 // looked into, so the cost follows what changed.
-import type { Backend, Listener, Model, Pool } from './types.ts';
+import type { Backend, HttpOptions, Listener, Model, Pool, Route } from './types.ts';
 
 export interface Changed<T> {
   readonly before: T;
@@ -42,19 +42,29 @@ function split<T>(
   return { added, removed, changed };
 }
 
+// Of flat objects with the same keys.
+const sameFields = <T extends object>(a: T, b: T, except?: keyof T): boolean =>
+  (Object.keys(a) as (keyof T)[]).every((key) => key === except || a[key] === b[key]);
+
+const sameHttp = (a: HttpOptions, b: HttpOptions): boolean =>
+  sameFields(a, b, 'trustedProxies') &&
+  a.trustedProxies.length === b.trustedProxies.length &&
+  a.trustedProxies.every(({ text }, i) => text === b.trustedProxies[i]?.text);
+
+const sameRoute = (a: Route, b: Route | undefined): boolean =>
+  a.host === b?.host && a.pathPrefix === b.pathPrefix && a.pool === b.pool;
+
 const sameListener = (a: Listener, b: Listener): boolean =>
   a.targetText === b.targetText &&
   a.mode === b.mode &&
   a.maxConnections === b.maxConnections &&
   a.idleTimeoutMs === b.idleTimeoutMs &&
+  sameHttp(a.http, b.http) &&
   a.routes.length === b.routes.length &&
-  a.routes.every(({ key, pool }, i) => key === b.routes[i]?.key && pool === b.routes[i]?.pool);
+  a.routes.every((route, i) => sameRoute(route, b.routes[i]));
 
 const sameSettings = ({ settings: a }: Pool, { settings: b }: Pool): boolean =>
-  a.strategy === b.strategy &&
-  a.connectTimeoutMs === b.connectTimeoutMs &&
-  a.connectRetries === b.connectRetries &&
-  a.drainTimeoutMs === b.drainTimeoutMs;
+  sameFields(a, b, 'http') && sameFields(a.http, b.http);
 
 const none: ReadonlyMap<string, Backend> = new Map();
 

@@ -3,7 +3,7 @@
 // optional. Times are milliseconds.
 
 export type Strategy = 'round_robin' | 'least_connections' | 'p2c';
-export type Mode = 'tcp';
+export type Mode = 'tcp' | 'http';
 export type EngineChoice = 'auto' | 'io_uring' | 'epoll';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -59,12 +59,44 @@ export interface Listener {
   // 0: no limit of its own.
   readonly maxConnections: number;
   readonly idleTimeoutMs: number;
+  // In force in mode http.
+  readonly http: HttpOptions;
 }
 
-// `key` empty matches everything of the listener.
+export interface HttpOptions {
+  readonly requestHeadTimeoutMs: number;
+  // Between two requests of a connection.
+  readonly clientIdleTimeoutMs: number;
+  // Without progress of a request's body or of its answer's.
+  readonly bodyTimeoutMs: number;
+  readonly tunnelIdleTimeoutMs: number;
+  readonly headBytesMax: number;
+  readonly targetBytesMax: number;
+  readonly fieldsMax: number;
+  // 0: no limit.
+  readonly bodyBytesMax: number;
+  readonly via: boolean;
+  readonly serverClose: boolean;
+  readonly trustedProxies: readonly AddressRange[];
+}
+
+// IPv4 is mapped into IPv6, so that there is one kind of range.
+export interface AddressRange {
+  // The 16 bytes in network order as four little-endian words; beyond the prefix 0.
+  readonly words: readonly [number, number, number, number];
+  readonly prefixBits: number;
+  readonly text: string;
+}
+
 export interface Route {
-  readonly key: string;
+  // Lower case; `*.x` for all names below x; empty for every one.
+  readonly host: string;
+  // Normalised, without a closing slash; empty for every path.
+  readonly pathPrefix: string;
   readonly pool: string;
+  // Which of the stated routes it comes from, and which of its hosts.
+  readonly stated: number;
+  readonly statedHost: number;
 }
 
 export interface PoolSettings {
@@ -72,6 +104,19 @@ export interface PoolSettings {
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
   readonly drainTimeoutMs: number;
+  // In force for requests; connections that are passed through have no use for it.
+  readonly http: PoolHttpOptions;
+}
+
+export interface PoolHttpOptions {
+  readonly responseHeadTimeoutMs: number;
+  readonly bodyTimeoutMs: number;
+  // Of connections that wait for their next request.
+  readonly keepAliveIdleMs: number;
+  // 0: no limit.
+  readonly keepAliveRequestsMax: number;
+  // Connections kept for each backend and worker.
+  readonly idleMax: number;
 }
 
 export interface StatedBackend {

@@ -3,9 +3,17 @@
 //
 // A slot is rewritten as a whole and keeps nothing of its former use: arrays by slot are zeroed as
 // far as that use reached, dense arrays are bounded by their counts.
-import type { Address, Mode as ModeName, Strategy as StrategyName } from '../model/types.ts';
+import type {
+  Address,
+  HttpOptions,
+  Mode as ModeName,
+  PoolHttpOptions,
+  Strategy as StrategyName,
+} from '../model/types.ts';
+import { words } from './fields.ts';
 import { AddressFamily, layout, Mode, Strategy } from './layout.gen.ts';
 import { generationOf, type Region } from './region.ts';
+import { type PlanRoute, RouteWriter } from './route-table.ts';
 import { limits } from './schema.ts';
 
 export interface PlanListener {
@@ -16,8 +24,8 @@ export interface PlanListener {
   readonly maxConnections: number;
   readonly idleTimeoutMs: number;
   readonly descriptors: readonly number[];
-  // `pool` is the pool's slot.
-  readonly routes: readonly { readonly key: string; readonly pool: number }[];
+  readonly routes: readonly PlanRoute[];
+  readonly http: HttpOptions;
 }
 export interface PlanPool {
   readonly slot: number;
@@ -25,6 +33,7 @@ export interface PlanPool {
   readonly strategy: StrategyName;
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
+  readonly http: PoolHttpOptions;
   readonly members: readonly PlanBackend[];
 }
 export interface PlanBackend {
@@ -40,47 +49,15 @@ export interface Plan {
   readonly pools: readonly PlanPool[];
 }
 
-type Snapshots = {
-  [N in keyof typeof layout]: (typeof layout)[N]['per'] extends 'snapshot' ? N : never;
-}[keyof typeof layout];
-
-// Offset and element size of a block, and offsets of its fields, in words.
-function words<N extends Snapshots>(name: N) {
-  const { offset, size, fields } = layout[name];
-  const at = Object.entries(fields).map(([field, { offset: bytes }]) => [field, bytes / 4]);
-  return {
-    first: offset / 4,
-    size: size / 4,
-    at: Object.fromEntries(at) as Readonly<Record<keyof (typeof layout)[N]['fields'], number>>,
-  };
-}
 const head = words('snapshot');
 const listener = words('snapshotListener');
 const descriptor = words('snapshotDescriptor');
 const route = words('snapshotRoute');
-const table = words('snapshotRouteTable');
+const trusted = words('snapshotTrusted');
 const pool = words('snapshotPool');
 const member = words('snapshotMember');
 const backend = words('snapshotBackend');
 const arenaFirst = layout.snapshotArena.offset;
-
-// FNV-1a over seed, listener slot and key, with a final mix; native/shm/snapshot.h has the same.
-export function routeHash(seed: number, listenerSlot: number, key: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (const word of [seed, listenerSlot]) {
-    for (let shift = 0; shift < 32; shift += 8) {
-      hash = Math.imul(hash ^ ((word >>> shift) & 0xff), 0x01000193);
-    }
-  }
-  for (const byte of key) hash = Math.imul(hash ^ byte, 0x01000193);
-  hash ^= hash >>> 16;
-  hash = Math.imul(hash, 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
-}
-
-// Entries for so many routes: a power of two, at most half full; 0 for none.
-export const tableSizeFor = (routes: number): number =>
-  routes === 0 ? 0 : 2 ** Math.ceil(Math.log2(routes * 2));
 
 // A pool's members as they were written last: what stays is copied from here instead of being
 // gathered again from objects that are spread over the heap.
@@ -94,6 +71,7 @@ interface Packed {
 
 interface Reach {
   listeners: number;
+  routes: number;
   pools: number;
   backends: number;
 }
@@ -149,6 +127,19 @@ function pack({ slot, members }: PlanPool, before: Packed | undefined): Packed {
   return { members: members.slice(), entries, paths };
 }
 
+function writeHttp(out: Uint32Array, base: number, http: HttpOptions): void {
+  out[base + listener.at.requestHeadTimeoutMs] = http.requestHeadTimeoutMs;
+  out[base + listener.at.clientIdleTimeoutMs] = http.clientIdleTimeoutMs;
+  out[base + listener.at.bodyTimeoutMs] = http.bodyTimeoutMs;
+  out[base + listener.at.tunnelIdleTimeoutMs] = http.tunnelIdleTimeoutMs;
+  out[base + listener.at.headBytesMax] = http.headBytesMax;
+  out[base + listener.at.targetBytesMax] = http.targetBytesMax;
+  out[base + listener.at.fieldsMax] = http.fieldsMax;
+  out[base + listener.at.bodyBytesMax] = http.bodyBytesMax;
+  out[base + listener.at.via] = http.via ? 1 : 0;
+  out[base + listener.at.serverClose] = http.serverClose ? 1 : 0;
+}
+
 export class Publisher {
   readonly #region: Region;
   // How far the arrays of each snapshot slot are in use.
@@ -165,6 +156,7 @@ export class Publisher {
     this.#random = random;
     this.#reach = Array.from({ length: limits.snapshotSlots }, () => ({
       listeners: 0,
+      routes: 0,
       pools: 0,
       backends: 0,
     }));
@@ -177,18 +169,23 @@ export class Publisher {
     this.#arenaUsed = 0;
     const generation = generationOf(sequence, slot);
     const seed = Math.floor(this.#random() * 2 ** 32) >>> 0;
-    const descriptors = this.#writeListeners(out, plan, reach);
-    const { routes, tableSize } = this.#writeRoutes(out, slot, plan, seed);
+    const { descriptors, trusted } = this.#writeListeners(out, plan, reach);
+    const store = (bytes: Uint8Array): number => this.#store(slot, bytes);
+    const routes = new RouteWriter(out, seed, store).write(plan.listeners);
+    reach.routes = routes.routesHigh;
     const members = this.#writePools(out, slot, plan, reach);
     out[head.at.generation] = generation;
     out[head.at.listenersHigh] = reach.listeners;
-    out[head.at.routesCount] = routes;
+    out[head.at.routesHigh] = routes.routesHigh;
+    out[head.at.hostsCount] = routes.hosts;
+    out[head.at.trustedCount] = trusted;
     out[head.at.poolsHigh] = reach.pools;
     out[head.at.backendsHigh] = reach.backends;
     out[head.at.membersCount] = members;
     out[head.at.descriptorsCount] = descriptors;
     out[head.at.listenersVersion] = plan.listenersVersion;
-    out[head.at.routeTableSize] = tableSize;
+    out[head.at.hostTableSize] = routes.hostTableSize;
+    out[head.at.routeTableSize] = routes.routeTableSize;
     out[head.at.hashSeed] = seed;
     out[head.at.arenaUsed] = this.#arenaUsed;
     out[head.at.maxConnections] = plan.maxConnections;
@@ -202,14 +199,16 @@ export class Publisher {
       out.fill(0, first, first + size * count);
     };
     clear(listener, reach.listeners);
+    clear(route, reach.routes);
     clear(pool, reach.pools);
     clear(backend, reach.backends);
-    reach.listeners = reach.pools = reach.backends = 0;
+    reach.listeners = reach.routes = reach.pools = reach.backends = 0;
     return reach;
   }
 
-  #writeListeners(out: Uint32Array, plan: Plan, reach: Reach): number {
+  #writeListeners(out: Uint32Array, plan: Plan, reach: Reach) {
     let descriptors = 0;
+    let ranges = 0;
     for (const entry of plan.listeners) {
       const base = listener.first + entry.slot * listener.size;
       out[base + listener.at.mode] = Mode[entry.mode];
@@ -220,30 +219,17 @@ export class Publisher {
       out[base + listener.at.idleTimeoutMs] = entry.idleTimeoutMs;
       out[base + listener.at.family] = AddressFamily[entry.family];
       for (const fd of entry.descriptors) out[descriptor.first + descriptors++] = fd;
+      writeHttp(out, base, entry.http);
+      out[base + listener.at.trustedFirst] = ranges;
+      out[base + listener.at.trustedCount] = entry.http.trustedProxies.length;
+      for (const { words: address, prefixBits } of entry.http.trustedProxies) {
+        const at = trusted.first + ranges++ * trusted.size;
+        out.set(address, at + trusted.at.address);
+        out[at + trusted.at.prefixBits] = prefixBits;
+      }
       if (entry.slot >= reach.listeners) reach.listeners = entry.slot + 1;
     }
-    return descriptors;
-  }
-
-  #writeRoutes(out: Uint32Array, slot: number, plan: Plan, seed: number) {
-    const count = plan.listeners.reduce((sum, { routes }) => sum + routes.length, 0);
-    const tableSize = tableSizeFor(count);
-    out.fill(0, table.first, table.first + tableSize);
-    let index = 0;
-    for (const entry of plan.listeners) {
-      for (const { key, pool: target } of entry.routes) {
-        const bytes = this.#encoder.encode(key);
-        const base = route.first + index * route.size;
-        out[base + route.at.pool] = target;
-        out[base + route.at.listener] = entry.slot;
-        out[base + route.at.keyOffset] = this.#store(slot, bytes);
-        out[base + route.at.keyBytes] = bytes.length;
-        let at = routeHash(seed, entry.slot, bytes) & (tableSize - 1);
-        while (out[table.first + at] !== 0) at = (at + 1) & (tableSize - 1);
-        out[table.first + at] = ++index;
-      }
-    }
-    return { routes: count, tableSize };
+    return { descriptors, trusted: ranges };
   }
 
   #writePools(out: Uint32Array, slot: number, plan: Plan, reach: Reach): number {
@@ -257,6 +243,12 @@ export class Publisher {
       out[base + pool.at.memberCount] = entry.members.length;
       out[base + pool.at.connectTimeoutMs] = entry.connectTimeoutMs;
       out[base + pool.at.connectRetries] = entry.connectRetries;
+      const { http } = entry;
+      out[base + pool.at.responseHeadTimeoutMs] = http.responseHeadTimeoutMs;
+      out[base + pool.at.bodyTimeoutMs] = http.bodyTimeoutMs;
+      out[base + pool.at.keepAliveIdleMs] = http.keepAliveIdleMs;
+      out[base + pool.at.keepAliveRequestsMax] = http.keepAliveRequestsMax;
+      out[base + pool.at.idleMax] = http.idleMax;
       if (entry.slot >= reach.pools) reach.pools = entry.slot + 1;
       const known = pack(entry, this.#packed.get(entry.slot));
       packed.set(entry.slot, known);
@@ -289,7 +281,7 @@ export class Publisher {
   }
 
   // Puts bytes into the slot's arena and returns their offset. 16,384 Unix paths of 107 bytes and
-  // the keys of 4,096 routes of 64 fit; the model keeps within that.
+  // `routeBytesMax` of routes fit; the model keeps within that.
   #store(slot: number, bytes: Uint8Array): number {
     const offset = this.#arenaUsed;
     if (bytes.length === 0) return offset;

@@ -1,11 +1,14 @@
 // What the workers report, summed over them when somebody asks. Counters of a listener, pool or
 // backend belong to an incarnation of its slot: a worker that has not met that incarnation yet
 // counts as zero.
+import type { Mode } from '../model/types.ts';
 import { Histogram } from './histogram.ts';
 import { EngineFallback, EngineKind, layout, WorkerState } from './layout.gen.ts';
 import type { Region, WorkerBlockName } from './region.ts';
 import { sequenceOf } from './region.ts';
 import { limits } from './schema.ts';
+
+export type { Histogram } from './histogram.ts';
 
 type Fields<B extends WorkerBlockName> = (typeof layout)[B]['fields'];
 type FieldsOf<B extends WorkerBlockName, M extends string> = {
@@ -21,6 +24,9 @@ export type Histograms<B extends WorkerBlockName> = Readonly<
 >;
 
 export type ListenerTotals = Totals<'workerListener'>;
+export type ListenerHistograms = Histograms<'workerListener'>;
+export type RouteTotals = Totals<'workerRoute'>;
+export type RouteHistograms = Histograms<'workerRoute'>;
 export type PoolTotals = Totals<'workerPool'>;
 export type PoolHistograms = Histograms<'workerPool'>;
 export type BackendTotals = Totals<'workerBackend'>;
@@ -84,6 +90,7 @@ function readingOf(block: WorkerBlockName): Reading {
 const readings = {
   worker: readingOf('worker'),
   workerListener: readingOf('workerListener'),
+  workerRoute: readingOf('workerRoute'),
   workerPool: readingOf('workerPool'),
   workerBackend: readingOf('workerBackend'),
 } as const;
@@ -111,6 +118,9 @@ export class Reader {
   listener(slot: number, incarnation: number): ListenerTotals {
     return this.#sum('workerListener', slot, incarnation);
   }
+  route(slot: number, incarnation: number): RouteTotals {
+    return this.#sum('workerRoute', slot, incarnation);
+  }
   pool(slot: number, incarnation: number): PoolTotals {
     return this.#sum('workerPool', slot, incarnation);
   }
@@ -122,21 +132,14 @@ export class Reader {
     return this.#region.inFlight(slot);
   }
 
+  listenerHistograms(slot: number, incarnation: number): ListenerHistograms {
+    return this.#histograms('workerListener', slot, incarnation);
+  }
+  routeHistograms(slot: number, incarnation: number): RouteHistograms {
+    return this.#histograms('workerRoute', slot, incarnation);
+  }
   poolHistograms(slot: number, incarnation: number): PoolHistograms {
-    const reading = readings.workerPool;
-    const result = reading.histograms.map(({ name }) => [name, new Histogram()] as const);
-    for (const { worker, base } of this.#holders('workerPool', slot, incarnation)) {
-      for (const [index, { at, sum }] of reading.histograms.entries()) {
-        const into = result[index]?.[1];
-        if (into === undefined) continue;
-        for (let bucket = 0; bucket < limits.histogramBuckets; bucket++) {
-          const amount = Number(this.#region.worker64(worker, base / 8 + at + bucket));
-          if (amount > 0) into.add(bucket, amount);
-        }
-        into.sum += Number(this.#region.worker64(worker, base / 8 + sum));
-      }
-    }
-    return Object.fromEntries(result) as unknown as PoolHistograms;
+    return this.#histograms('workerPool', slot, incarnation);
   }
 
   worker(index: number): WorkerReport {
@@ -164,6 +167,23 @@ export class Reader {
   }
   workers(): WorkerReport[] {
     return Array.from({ length: this.#region.workers }, (_, index) => this.worker(index));
+  }
+
+  #histograms<B extends ReadBlock>(block: B, slot: number, incarnation: number): Histograms<B> {
+    const reading = readings[block];
+    const result = reading.histograms.map(({ name }) => [name, new Histogram()] as const);
+    for (const { worker, base } of this.#holders(block, slot, incarnation)) {
+      for (const [index, { at, sum }] of reading.histograms.entries()) {
+        const into = result[index]?.[1];
+        if (into === undefined) continue;
+        for (let bucket = 0; bucket < limits.histogramBuckets; bucket++) {
+          const amount = Number(this.#region.worker64(worker, base / 8 + at + bucket));
+          if (amount > 0) into.add(bucket, amount);
+        }
+        into.sum += Number(this.#region.worker64(worker, base / 8 + sum));
+      }
+    }
+    return Object.fromEntries(result) as unknown as Histograms<B>;
   }
 
   #sum<B extends Exclude<ReadBlock, 'worker'>>(
@@ -215,12 +235,26 @@ export interface MetricsView {
 }
 export interface ListenerView {
   readonly name: string;
+  readonly mode: Mode;
+  readonly slot: number;
+  readonly incarnation: number;
+  readonly routes: readonly RouteView[];
+}
+export interface RouteView {
+  // Empty for every host.
+  readonly host: string;
+  // Empty for every path.
+  readonly pathPrefix: string;
+  // The pool's name.
+  readonly pool: string;
   readonly slot: number;
   readonly incarnation: number;
 }
 export interface PoolView {
   readonly name: string;
   readonly strategy: string;
+  // A listener of mode http has a route to it.
+  readonly takesRequests: boolean;
   readonly slot: number;
   readonly incarnation: number;
   readonly backends: readonly BackendView[];

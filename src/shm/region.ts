@@ -1,4 +1,4 @@
-// The shared region as JavaScript sees it. The ArrayBuffer never leaves this file: others get
+// The shared region as JavaScript sees it. The ArrayBuffers never leave this file: others get
 // typed accessors, and `publish.ts` gets one snapshot slot's words. Words that change while the
 // data plane runs are read and written with Atomics only.
 //
@@ -45,34 +45,50 @@ export interface LiveWords {
   readonly weight: number;
 }
 
+interface Area {
+  readonly words: Uint32Array;
+  readonly longs: BigUint64Array;
+}
+
 export class Region {
   readonly workers: number;
   #buffer: ArrayBuffer | undefined;
   #words: Uint32Array;
-  #longs: BigUint64Array;
+  // By worker.
+  #areas: readonly Area[];
 
   // Throws ERR_SLUICE_ADDON_LAYOUT when the header is not that of this version's layout.
-  constructor(buffer: ArrayBuffer) {
+  // `areas`: of the workers, by index, where they are not in `buffer`; the data plane gives each a
+  // buffer of its own, because all together can be more than one may have.
+  constructor(buffer: ArrayBuffer, areas?: readonly ArrayBuffer[]) {
     this.#buffer = buffer;
-    this.#words = new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
-    this.#longs = new BigUint64Array(buffer, 0, buffer.byteLength >>> 3);
+    this.#words = new Uint32Array(buffer, 0, buffer.byteLength / 4);
     const { fields, offset } = layout.header;
     const word = (at: number): number => this.#words[(offset + at) / 4] ?? 0;
     const hash = [word(fields.schemaHashHigh.offset), word(fields.schemaHashLow.offset)]
       .map((half) => half.toString(16).padStart(8, '0'))
       .join('');
     this.workers = word(fields.workers.offset);
-    const bytes = regionBytes(this.workers);
+    const bytes = areas === undefined ? regionBytes(this.workers) : workerBase;
     if (word(fields.magic.offset) !== magic || hash !== schemaHash || buffer.byteLength !== bytes) {
       throw new SluiceError('ERR_SLUICE_ADDON_LAYOUT', { binary: hash, expected: schemaHash });
     }
+    this.#areas = Array.from({ length: this.workers }, (_, worker) => {
+      const [own, first] =
+        areas === undefined ? [buffer, workerBase + worker * workerStride] : [areas[worker], 0];
+      if (own === undefined) throw new RangeError(`no area of worker ${worker}`);
+      return {
+        words: new Uint32Array(own, first, workerStride / 4),
+        longs: new BigUint64Array(own, first, workerStride / 8),
+      };
+    });
   }
 
   // After the data plane has stopped the memory is gone; every later access throws.
   close(): void {
     this.#buffer = undefined;
     this.#words = new Uint32Array(0);
-    this.#longs = new BigUint64Array(0);
+    this.#areas = [];
   }
   get isClosed(): boolean {
     return this.#buffer === undefined;
@@ -142,14 +158,18 @@ export class Region {
 
   // A word of a worker's area, by its index in 32-bit or 64-bit words from the area's start.
   worker32(worker: number, word: number): number {
-    this.#open();
-    return Atomics.load(this.#words, (workerBase + worker * workerStride) / 4 + word);
+    return Atomics.load(this.#area(worker).words, word);
   }
   worker64(worker: number, word: number): bigint {
-    this.#open();
-    return Atomics.load(this.#longs, (workerBase + worker * workerStride) / 8 + word);
+    return Atomics.load(this.#area(worker).longs, word);
   }
 
+  #area(worker: number): Area {
+    this.#open();
+    const area = this.#areas[worker];
+    if (area === undefined) throw new RangeError(`worker ${worker}`);
+    return area;
+  }
   #open(): ArrayBuffer {
     if (this.#buffer === undefined) throw new SluiceError('ERR_SLUICE_CLOSED');
     return this.#buffer;

@@ -21,10 +21,14 @@ export const limits = {
   // All listeners' descriptors together: 256 listeners of 16, or 32 of 128.
   descriptorsMax: 4096,
   snapshotSlots: 8,
-  // Open addressing at a load of at most one half.
+  // Open addressing at a load of at most one half; hosts and routes have a table each.
   routeTableMax: 8192,
-  // Unix paths of backends, host names of routes.
-  arenaBytes: 2097152,
+  // Ranges of trusted proxies of all listeners together.
+  trustedMax: 1024,
+  // Hosts and path prefixes of all routes together.
+  routeBytesMax: 2097152,
+  // Those, and the Unix paths of backends.
+  arenaBytes: 4194304,
   // 16 linear buckets and 32 octaves of 16: 0 to 2^36 microseconds (19 hours).
   histogramBuckets: 528,
 } as const;
@@ -34,7 +38,7 @@ export const enums = {
   WorkerState: ['starting', 'running', 'draining', 'stopped', 'failed'],
   EngineKind: ['none', 'io_uring', 'epoll', 'simulated'],
   EngineFallback: ['none', 'refused_permission', 'not_supported', 'no_memory', 'probe_failed'],
-  Mode: ['none', 'tcp'],
+  Mode: ['none', 'tcp', 'http'],
   Strategy: ['round_robin', 'least_connections', 'p2c'],
   AddressFamily: ['none', 'ipv4', 'ipv6', 'unix_socket'],
   // Administrative state of a backend. `cut`: its remaining connections are ended at once.
@@ -71,6 +75,7 @@ export interface Block {
 
 const u32: Field = { type: 'u32' };
 const a32: Field = { type: 'a32' };
+const milliseconds: Field = { type: 'u32', unit: 'milliseconds' };
 const counter = (help: string, unit = ''): Field => ({
   type: 'a64',
   metric: 'counter',
@@ -85,6 +90,16 @@ const histogram = (help: string): Field => ({
   unit: 'microseconds',
   help,
 });
+
+// A request counts by the class of the answer that its client was given.
+const requestsByClass = {
+  requests1xxTotal: counter('Answers with a status of 1xx: upgrades.'),
+  requests2xxTotal: counter('Answers with a status of 2xx.'),
+  requests3xxTotal: counter('Answers with a status of 3xx.'),
+  requests4xxTotal: counter('Answers with a status of 4xx.'),
+  requests5xxTotal: counter('Answers with a status of 5xx.'),
+};
+const answered = (status: number): Field => counter(`Requests answered ${status} by sluice.`);
 
 export const blocks = {
   header: {
@@ -142,14 +157,17 @@ export const blocks = {
     fields: {
       generation: u32,
       listenersHigh: u32,
-      routesCount: u32,
+      routesHigh: u32,
+      hostsCount: u32,
+      trustedCount: u32,
       poolsHigh: u32,
       backendsHigh: u32,
       membersCount: u32,
       descriptorsCount: u32,
       // Changes when any listener or descriptor does, so that adoption compares one word.
       listenersVersion: u32,
-      // Entries of routeTable in use as a table: a power of two, or 0.
+      // Entries of each table in use as one: a power of two, or 0.
+      hostTableSize: u32,
       routeTableSize: u32,
       hashSeed: u32,
       arenaUsed: u32,
@@ -168,9 +186,30 @@ export const blocks = {
       descriptorFirst: u32,
       descriptorCount: u32,
       maxConnections: u32, // 0: no limit of its own
-      idleTimeoutMs: { type: 'u32', unit: 'milliseconds' },
+      idleTimeoutMs: milliseconds,
       // AddressFamily of the listening address; unix listeners have one acceptor that hands off.
       family: u32,
+      // Route slot + 1 for what names no host and no path that a route has; tcp: of everything.
+      anyRoute: u32,
+      // Bit 0: routes with exact hosts. Bit n: with wildcards of n labels after the star; 31: of 31
+      // or more.
+      hostLabelMask: u32,
+      // Of routes without a host. Bit n: path prefixes of n + 1 segments.
+      prefixDepthMask: u32,
+      requestHeadTimeoutMs: milliseconds,
+      clientIdleTimeoutMs: milliseconds,
+      bodyTimeoutMs: milliseconds,
+      tunnelIdleTimeoutMs: milliseconds,
+      headBytesMax: { type: 'u32', unit: 'bytes' },
+      targetBytesMax: { type: 'u32', unit: 'bytes' },
+      fieldsMax: u32,
+      bodyBytesMax: { type: 'u32', unit: 'bytes' }, // 0: no limit
+      // 1: requests and answers are given a Via field.
+      via: u32,
+      // 1: the connection to the backend ends with the answer.
+      serverClose: u32,
+      trustedFirst: u32,
+      trustedCount: u32,
     },
   },
   snapshotDescriptor: {
@@ -181,21 +220,66 @@ export const blocks = {
     help: 'Listening descriptors. Worker w of n accepts on those of a listener at w mod n.',
     fields: { fd: { type: 'i32' } },
   },
+  snapshotTrusted: {
+    writer: 'control',
+    per: 'snapshot',
+    align: 4,
+    count: 'trustedMax',
+    help: 'Ranges of trusted proxies of all listeners, each listener a contiguous range.',
+    fields: {
+      address: { type: 'bytes', count: 16 }, // network order; IPv4 mapped into IPv6
+      prefixBits: u32, // of the 128
+    },
+  },
+  snapshotHost: {
+    writer: 'control',
+    per: 'snapshot',
+    align: 32,
+    count: 'routesMax',
+    help: 'A host that routes of a listener name. Dense, in no order.',
+    fields: {
+      listener: u32,
+      // Lower case; a wildcard begins with the dot behind its star.
+      keyOffset: u32,
+      keyBytes: u32,
+      // Route slot + 1 for every path that no prefix matches; 0: none.
+      anyRoute: u32,
+      // Bit n: path prefixes of n + 1 segments.
+      prefixDepthMask: u32,
+    },
+  },
+  snapshotHostTable: {
+    writer: 'control',
+    per: 'snapshot',
+    align: 8,
+    count: 'routeTableMax',
+    help: 'Open-addressed table over (listener, host), linear probing.',
+    fields: { hash: u32, host: u32 }, // index + 1; 0: the entry is free
+  },
   snapshotRoute: {
     writer: 'control',
     per: 'snapshot',
-    align: 16,
+    align: 32,
     count: 'routesMax',
-    help: 'What a match leads to.',
-    fields: { pool: u32, listener: u32, keyOffset: u32, keyBytes: u32 },
+    help: 'What a match leads to, by slot. `incarnation` 0: the slot is empty.',
+    fields: {
+      incarnation: u32,
+      pool: u32,
+      listener: u32,
+      // Whose prefixes it is one of: index of the host + 1; without host 2^31 + listener.
+      scope: u32,
+      // Normalised path prefix, without a closing slash; of no bytes for every path.
+      prefixOffset: u32,
+      prefixBytes: u32,
+    },
   },
   snapshotRouteTable: {
     writer: 'control',
     per: 'snapshot',
-    align: 4,
+    align: 8,
     count: 'routeTableMax',
-    help: 'Open-addressed table over (listener, key), linear probing; route index + 1, or 0.',
-    fields: { route: u32 },
+    help: 'Open-addressed table over (scope, path prefix), linear probing.',
+    fields: { hash: u32, route: u32 }, // slot + 1; 0: the entry is free
   },
   snapshotPool: {
     writer: 'control',
@@ -208,9 +292,15 @@ export const blocks = {
       strategy: u32,
       memberFirst: u32,
       memberCount: u32,
-      connectTimeoutMs: { type: 'u32', unit: 'milliseconds' },
+      connectTimeoutMs: milliseconds,
       // How many further backends are tried after a failed connect.
       connectRetries: u32,
+      responseHeadTimeoutMs: milliseconds,
+      bodyTimeoutMs: milliseconds,
+      // Of connections that wait for their next request.
+      keepAliveIdleMs: milliseconds,
+      keepAliveRequestsMax: u32, // 0: no limit
+      idleMax: u32, // of a worker and backend; 0: connections are not kept
     },
   },
   snapshotMember: {
@@ -318,6 +408,41 @@ export const blocks = {
       idleTimeoutTotal: counter('Connections closed because nothing moved.'),
       stalledTotal: counter('Connections cut because a peer took nothing of what was left.'),
       cutTotal: counter('Connections ended by a drain’s timeout or a removal.'),
+      requestsInFlight: gauge('Requests whose answer is not complete.'),
+      requestsTotal: counter('Requests taken.'),
+      ...requestsByClass,
+      answered400Total: answered(400),
+      answered404Total: answered(404),
+      answered408Total: answered(408),
+      answered413Total: answered(413),
+      answered414Total: answered(414),
+      answered417Total: answered(417),
+      answered431Total: answered(431),
+      answered501Total: answered(501),
+      answered502Total: answered(502),
+      answered503Total: answered(503),
+      answered504Total: answered(504),
+      answered505Total: answered(505),
+      clientAbortedTotal: counter('Requests whose client went before the answer was complete.'),
+      httpUpgradesTotal: counter('Connections that changed to another protocol.'),
+      requestDuration: histogram('Time from the head of a request to the end of its answer.'),
+      requestDurationSum: counter('Sum of request durations.', 'microseconds'),
+    },
+  },
+  workerRoute: {
+    writer: 'worker',
+    per: 'worker',
+    align: 64,
+    count: 'routesMax',
+    help: 'One worker’s counters of a route slot; valid for the named incarnation.',
+    fields: {
+      incarnation: a32,
+      requestsInFlight: gauge('Requests whose answer is not complete.'),
+      ...requestsByClass,
+      requestBytesTotal: counter('Bytes of requests, heads and bodies.', 'bytes'),
+      responseBytesTotal: counter('Bytes of answers, heads and bodies.', 'bytes'),
+      duration: histogram('Time from the head of a request to the end of its answer.'),
+      durationSum: counter('Sum of request durations.', 'microseconds'),
     },
   },
   workerPool: {
@@ -349,6 +474,17 @@ export const blocks = {
       firstByteTimeSum: counter('Sum of first byte times.', 'microseconds'),
       duration: histogram('Length of a connection.'),
       durationSum: counter('Sum of connection lengths.', 'microseconds'),
+      requestsInFlight: gauge('Requests whose answer is not complete.'),
+      requestsTotal: counter('Requests balanced.'),
+      ...requestsByClass,
+      requestRetriesTotal: counter('Requests sent again, on another connection.'),
+      responseTimeoutTotal: counter('Requests whose answer took too long to begin.'),
+      responseInvalidTotal: counter('Answers that are not valid HTTP.'),
+      responseCutTotal: counter('Answers that ended before they were complete.'),
+      requestDuration: histogram('Time from the head of a request to the end of its answer.'),
+      requestDurationSum: counter('Sum of request durations.', 'microseconds'),
+      responseTime: histogram('Time from a request sent to the head of its answer.'),
+      responseTimeSum: counter('Sum of response times.', 'microseconds'),
     },
   },
   workerInFlight: {
@@ -372,6 +508,10 @@ export const blocks = {
       connectTimeSum: counter('Sum of connect times.', 'microseconds'),
       sentBytesTotal: counter('Bytes sent to this backend.', 'bytes'),
       receivedBytesTotal: counter('Bytes received from this backend.', 'bytes'),
+      idleConnections: gauge('Connections that wait for their next request.'),
+      requestsTotal: counter('Requests given to this backend.'),
+      requestFailuresTotal: counter('Requests that this backend did not answer completely.'),
+      connectionsReusedTotal: counter('Requests sent on a connection that had one before.'),
       // After what is counted for every connection, which shares one cache line.
       connectRefusedTotal: counter('Connects refused by this backend.'),
       connectTimeoutTotal: counter('Connects that took too long.'),

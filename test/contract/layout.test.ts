@@ -13,10 +13,7 @@ import {
   workerBase,
   workerStride,
 } from '../../src/shm/layout.gen.ts';
-import { Publisher } from '../../src/shm/publish.ts';
-import { Region, regionBytes } from '../../src/shm/region.ts';
-import { limits } from '../../src/shm/schema.ts';
-import { FakeFleet } from '../fixtures/fake-fleet.ts';
+import { regionBytes } from '../../src/shm/region.ts';
 import { root } from '../fixtures/scene.ts';
 
 type BlockName = keyof typeof layout;
@@ -165,37 +162,4 @@ describe('the shared layout', () => {
       );
     }
   });
-});
-
-it('finds the routes of a hash table that TypeScript made', () => {
-  const fleet = new FakeFleet(workers);
-  const routes = Array.from({ length: 700 }, (_, index) => ({
-    key: index === 0 ? '' : `host-${index}.example`,
-    pool: index % limits.poolsMax,
-  }));
-  const listeners = [0, 7, 255].map((slot) => ({
-    slot,
-    incarnation: 1,
-    mode: 'tcp' as const,
-    family: 'ipv4' as const,
-    maxConnections: 0,
-    idleTimeoutMs: 1,
-    descriptors: [],
-    routes: routes.map(({ key, pool }) => ({ key, pool: (pool + slot) % limits.poolsMax })),
-  }));
-  const plan = { maxConnections: 0, listenersVersion: 1, listeners, pools: [] };
-  const generation = new Publisher(new Region(fleet.region)).write(plan, 5, 77);
-  writeFileSync(file, new Uint8Array(fleet.region));
-  const asked = [0, 7, 255, 8].flatMap((slot) =>
-    [...routes.map(({ key }) => key), 'nobody.example'].map((key) => ({ slot, key })),
-  );
-  const output = execFileSync(probe, ['routes', file, String(generation)], {
-    input: asked.map(({ slot, key }) => `${slot} ${key}`).join('\n'),
-    encoding: 'utf8',
-  });
-  const expected = asked.map(({ slot, key }) => {
-    const index = slot === 8 ? -1 : routes.findIndex((route) => route.key === key);
-    return index === -1 ? -1 : (index + slot) % limits.poolsMax;
-  });
-  expect(output.trim().split('\n').map(Number)).toEqual(expected);
 });

@@ -1,7 +1,6 @@
 // The native side's reading of the shared layout, for layout.test.ts. It maps a file as a region.
 //   read FILE       prints every word of the blocks that TypeScript writes
 //   write FILE      writes a distinct value to every word of the other blocks and prints them
-//   routes FILE G   looks up the keys on stdin ("listener key") in generation G's hash table
 // A line is: block field slot at index value. `at` is the worker or the snapshot slot.
 // fields.inc is made by the test from the schema's names; it calls PROBE for every field.
 #include <fcntl.h>
@@ -10,12 +9,10 @@
 
 #include <cinttypes>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <type_traits>
 
 #include "shm/layout.gen.h"
-#include "shm/snapshot.h"
 
 namespace {
 
@@ -105,20 +102,6 @@ void visit_others(uint8_t* base, uint32_t workers, bool writing) {
 #undef OTHER_FIELDS
 }
 
-void look_up_routes(const uint8_t* base, uint32_t generation) {
-  const shm::SnapshotView view(base + shm::kSnapshotBase + shm::kSnapshotStride * (generation & 7));
-  unsigned listener = 0;
-  char key[256];
-  char line[300];
-  while (std::fgets(line, sizeof(line), stdin) != nullptr) {
-    key[0] = '\0';
-    if (std::sscanf(line, "%u %255s", &listener, key) < 1) continue;
-    const shm::SnapshotRoute* route = view.find_route(
-        listener, reinterpret_cast<const uint8_t*>(key), static_cast<uint32_t>(std::strlen(key)));
-    std::printf("%d\n", route == nullptr ? -1 : static_cast<int>(route->pool));
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -133,6 +116,5 @@ int main(int argc, char** argv) {
   if (shm::region_bytes(workers) != bytes) return 4;
   if (mode == "read") visit_control(base, false);
   if (mode == "write") visit_others(base, workers, true);
-  if (mode == "routes") look_up_routes(base, static_cast<uint32_t>(std::stoul(argv[3])));
   return 0;
 }

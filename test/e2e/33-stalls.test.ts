@@ -54,7 +54,7 @@ forEachEngine((engine) => {
     expect(slow.hasExited).toBe(false);
     expect(await cut()).toBe(1);
     const metrics = await served.metrics();
-    expect(metrics.one('sluice_pool_errors_total', { reason: 'idle_timeout' })).toBe(1);
+    expect(metrics.one('sluice_pool_errors_total', { reason: 'stalled' })).toBe(1);
     expect(metrics.one('sluice_pool_connections_active')).toBe(1);
   });
 

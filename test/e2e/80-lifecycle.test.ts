@@ -162,11 +162,12 @@ forEachEngine((engine) => {
     expect(addons[0]).not.toBe(addons[1]);
     for (const addon of addons) {
       expect(addon.layoutHash()).toBe(schemaHash);
-      const { fleet, region } = addon.open(2);
+      const { fleet, region, areas } = addon.open(2);
       addon.start(fleet, engine === 'io_uring' ? 1 : 2, 1000, [-1, -1]);
       expect(region.byteLength).toBeGreaterThan(0);
       expect(addon.stop(fleet, 2000)).toBe(0);
       expect(region.byteLength).toBe(0);
+      expect(areas.map(({ byteLength }) => byteLength)).toEqual([0, 0]);
     }
     // And the first one still serves.
     const { address } = await startOrigin(scene);

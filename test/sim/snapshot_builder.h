@@ -12,17 +12,34 @@
 #include "base/assert.h"
 #include "shm/region.h"
 #include "shm/snapshot.h"
+#include "sim/route_builder.h"
 
 namespace sluice::test {
 
+// What a listener has beside, when it speaks HTTP.
+struct HttpSpec {
+  uint32_t request_head_timeout_ms = 10'000;
+  uint32_t client_idle_timeout_ms = 60'000;
+  uint32_t body_timeout_ms = 30'000;
+  uint32_t tunnel_idle_timeout_ms = 60'000;
+  uint32_t head_bytes_max = 16 * 1024;
+  bool via = false;
+  bool server_close = false;
+};
+
 struct ListenerSpec {
+  shm::Mode mode = shm::Mode::tcp;
+  HttpSpec http;
   uint32_t slot = 0;
   uint32_t incarnation = 1;
-  uint32_t pool = 0;  // target of its TCP route
+  uint32_t pool = 0;
   std::vector<int> descriptors;
   uint32_t idle_timeout_ms = 60'000;
   uint32_t max_connections = 0;
   shm::AddressFamily family = shm::AddressFamily::ipv4;
+  // Of mode http; without them, and for TCP, there is the one to `pool`, in the slot of the
+  // listener's own number.
+  std::vector<RouteSpec> routes;
 };
 
 struct PoolSpec {
@@ -32,6 +49,12 @@ struct PoolSpec {
   std::vector<uint32_t> members;  // backend slots
   uint32_t connect_timeout_ms = 1000;
   uint32_t connect_retries = 2;
+  // For HTTP.
+  uint32_t response_head_timeout_ms = 30'000;
+  uint32_t body_timeout_ms = 30'000;
+  uint32_t keep_alive_idle_ms = 30'000;
+  uint32_t keep_alive_requests_max = 0;
+  uint32_t idle_max = 1024;
 };
 
 struct BackendSpec {
@@ -66,11 +89,15 @@ class SnapshotBuilder {
     head.generation = sequence << 3 | slot_;
     head.listeners_version = config.listeners_version;
     head.max_connections = config.max_connections;
-    head.hash_seed = config.hash_seed;
     for (const BackendSpec& backend : config.backends) put(head, backend);
     for (const PoolSpec& pool : config.pools) put(head, pool);
     for (const ListenerSpec& entry : config.listeners) put(head, entry);
-    put_table(head);
+    RouteBuilder routes(base_, config.hash_seed);
+    for (const ListenerSpec& entry : config.listeners) {
+      const std::vector<RouteSpec> one{{.slot = entry.slot, .pool = entry.pool}};
+      routes.add(entry.slot, entry.routes.empty() ? one : entry.routes);
+    }
+    routes.finish();
     return head.generation;
   }
 
@@ -79,7 +106,6 @@ class SnapshotBuilder {
     fill(0xee);
     shm::Snapshot& head = at<shm::Snapshot>(shm::kSnapshotOffset);
     head.listeners_version = 0xeeeeeeee;
-    head.route_table_size = 0;
   }
 
  private:
@@ -98,6 +124,7 @@ class SnapshotBuilder {
       std::memset(base_ + offset, value, bytes);
     };
     area(shm::kSnapshotListenerOffset, old.listeners_high * sizeof(shm::SnapshotListener));
+    area(shm::kSnapshotRouteOffset, old.routes_high * sizeof(shm::SnapshotRoute));
     area(shm::kSnapshotPoolOffset, old.pools_high * sizeof(shm::SnapshotPool));
     area(shm::kSnapshotMemberOffset, old.members_count * sizeof(shm::SnapshotMember));
     area(shm::kSnapshotBackendOffset, old.backends_high * sizeof(shm::SnapshotBackend));
@@ -129,6 +156,11 @@ class SnapshotBuilder {
     entry.member_count = static_cast<uint32_t>(spec.members.size());
     entry.connect_timeout_ms = spec.connect_timeout_ms;
     entry.connect_retries = spec.connect_retries;
+    entry.response_head_timeout_ms = spec.response_head_timeout_ms;
+    entry.body_timeout_ms = spec.body_timeout_ms;
+    entry.keep_alive_idle_ms = spec.keep_alive_idle_ms;
+    entry.keep_alive_requests_max = spec.keep_alive_requests_max;
+    entry.idle_max = spec.idle_max;
     for (const uint32_t backend : spec.members) {
       at<shm::SnapshotMember>(shm::kSnapshotMemberOffset, head.members_count++).backend = backend;
     }
@@ -138,7 +170,8 @@ class SnapshotBuilder {
     raise(head.listeners_high, spec.slot);
     auto& entry = at<shm::SnapshotListener>(shm::kSnapshotListenerOffset, spec.slot);
     entry = shm::SnapshotListener{};
-    entry.mode = static_cast<uint32_t>(shm::Mode::tcp);
+    entry.mode = static_cast<uint32_t>(spec.mode);
+    if (spec.mode == shm::Mode::http) put_http(entry, spec.http);
     entry.incarnation = spec.incarnation;
     entry.descriptor_first = head.descriptors_count;
     entry.descriptor_count = static_cast<uint32_t>(spec.descriptors.size());
@@ -148,25 +181,18 @@ class SnapshotBuilder {
     for (const int fd : spec.descriptors) {
       at<shm::SnapshotDescriptor>(shm::kSnapshotDescriptorOffset, head.descriptors_count++).fd = fd;
     }
-    auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, head.routes_count++);
-    route = shm::SnapshotRoute{};
-    route.pool = spec.pool;
-    route.listener = spec.slot;
   }
 
-  // Open addressing with linear probing, at most half full.
-  void put_table(shm::Snapshot& head) {
-    uint32_t size = head.routes_count == 0 ? 0 : 2;
-    while (size < 2 * head.routes_count) size *= 2;
-    head.route_table_size = size;
-    auto* table = &at<shm::SnapshotRouteTable>(shm::kSnapshotRouteTableOffset);
-    std::memset(table, 0, size * sizeof(*table));
-    for (uint32_t i = 0; i < head.routes_count; i++) {
-      const auto& route = at<shm::SnapshotRoute>(shm::kSnapshotRouteOffset, i);
-      uint32_t slot = shm::route_hash(head.hash_seed, route.listener, nullptr, 0) & (size - 1);
-      while (table[slot].route != 0) slot = (slot + 1) & (size - 1);
-      table[slot].route = i + 1;
-    }
+  static void put_http(shm::SnapshotListener& entry, const HttpSpec& spec) {
+    entry.request_head_timeout_ms = spec.request_head_timeout_ms;
+    entry.client_idle_timeout_ms = spec.client_idle_timeout_ms;
+    entry.body_timeout_ms = spec.body_timeout_ms;
+    entry.tunnel_idle_timeout_ms = spec.tunnel_idle_timeout_ms;
+    entry.head_bytes_max = spec.head_bytes_max;
+    entry.target_bytes_max = spec.head_bytes_max / 2;
+    entry.fields_max = 128;
+    entry.via = spec.via ? 1 : 0;
+    entry.server_close = spec.server_close ? 1 : 0;
   }
 
   uint8_t* base_;

@@ -27,9 +27,9 @@ describe('parseConfig', () => {
       targetText: '127.0.0.1:8080',
       idleTimeoutMs: 600_000,
       maxConnections: 0,
-      routes: [{ key: '', pool: 'web' }],
+      routes: [{ host: '', pathPrefix: '', pool: 'web' }],
     });
-    expect(pools.get('web')?.settings).toEqual({
+    expect(pools.get('web')?.settings).toMatchObject({
       strategy: 'round_robin',
       connectTimeoutMs: 5000,
       connectRetries: 2,
@@ -51,6 +51,7 @@ describe('parseConfig', () => {
           listeners: {
             in: { listen: 'here', mode: 'tcp', routes: [{ pool: 'web' }], idleTimeout: 5 },
             two: { listen: ':1', mode: 'udp', routes: [] },
+            three: { listen: ':2', mode: 'tcp', routes: [] },
           },
           pools: {
             web: {
@@ -70,7 +71,7 @@ describe('parseConfig', () => {
       'listeners.in.listen',
       'listeners.in.idleTimeout',
       'listeners.two.mode',
-      'listeners.two.routes',
+      'listeners.three.routes',
       'pools.web.strategy',
       'pools.web.connectTimeout',
       'pools.web.backends[0]',

@@ -180,7 +180,7 @@ class Run {
       expect(model.listeners.has(name)).toBe(true);
       expect(read.listener(slot, 'incarnation')).toBe(incarnation);
       const target = state.pools.get(listener.routes[0]?.pool ?? '');
-      expect(read.route(slot, '')).toBe(target?.slot);
+      expect(read.route(slot)).toBe(target?.slot);
     }
     expect(state.listeners.size).toBe(model.listeners.size);
     // A slot with connections belongs to whom they were given, or to nobody.

@@ -45,18 +45,34 @@ function twoWorkers(): FakeRegion {
   return fake;
 }
 
-function viewOf(fake: FakeRegion, backend = '10.0.0.1:80'): MetricsView {
+function viewOf(
+  fake: FakeRegion,
+  backend = '10.0.0.1:80',
+  mode: 'tcp' | 'http' = 'http',
+): MetricsView {
   const place = { incarnation: 7 };
   return {
     version: '1.2.3',
     sequence: 9,
     startedAtMs: 1_700_000_000_500,
     reader: fake.reader,
-    listeners: [{ name: 'in', slot: 3, ...place }],
+    listeners: [
+      {
+        name: 'in',
+        mode,
+        slot: 3,
+        ...place,
+        routes: [
+          { host: 'a.example', pathPrefix: '/x', pool: 'web', slot: 8, ...place },
+          { host: '', pathPrefix: '', pool: 'web', slot: 9, ...place },
+        ],
+      },
+    ],
     pools: [
       {
         name: 'web',
         strategy: 'p2c',
+        takesRequests: mode === 'http',
         slot: 2,
         ...place,
         backends: [
@@ -167,17 +183,55 @@ describe('metrics', () => {
 
   it('have a family for every counter and gauge of the schema', () => {
     const metrics = render(twoWorkers());
-    for (const block of ['worker', 'workerListener', 'workerPool', 'workerBackend'] as const) {
+    const blocks = [
+      'worker',
+      'workerListener',
+      'workerRoute',
+      'workerPool',
+      'workerBackend',
+    ] as const;
+    for (const block of blocks) {
       for (const { name, type } of samplesOf(block)) {
         expect(metrics.types.get(name), name).toBe(type);
         expect(name.endsWith('_total'), name).toBe(type === 'counter');
       }
     }
-    expect(histogramsOf('workerPool').map(({ name }) => metrics.types.get(name))).toEqual([
-      'histogram',
-      'histogram',
-      'histogram',
-    ]);
+    const histograms = blocks.flatMap(histogramsOf);
+    expect(histograms).toHaveLength(7);
+    for (const { name } of histograms) expect(metrics.types.get(name), name).toBe('histogram');
+  });
+
+  it('count requests by listener, route, pool and backend', () => {
+    const fake = twoWorkers();
+    for (const worker of [0, 1]) {
+      fake.putAll(worker, 'workerListener', 3, { requests2xxTotal: 4, answered404Total: 2 });
+      fake.putAll(worker, 'workerRoute', 8, { incarnation: 7, requests3xxTotal: 5 });
+      fake.putAll(worker, 'workerRoute', 9, { incarnation: 7, requestsInFlight: 1 });
+      fake.putAll(worker, 'workerPool', 2, { responseInvalidTotal: 3, requestsTotal: 6 });
+      fake.putAll(worker, 'workerBackend', 5, { idleConnections: 2, requestsTotal: 9 });
+    }
+    const metrics = render(fake);
+    const class2 = { listener: 'in', status: '2xx' };
+    expect(metrics.one('sluice_listener_responses_total', class2)).toBe(8);
+    expect(metrics.one('sluice_listener_answers_total', { status: '404' })).toBe(4);
+    expect(metrics.sum('sluice_listener_answers_total')).toBe(4);
+    const route = { listener: 'in', host: 'a.example', path: '/x' };
+    expect(metrics.one('sluice_route_responses_total', { ...route, status: '3xx' })).toBe(10);
+    expect(metrics.one('sluice_route_requests_active', { host: '*', path: '/' })).toBe(2);
+    expect(metrics.one('sluice_pool_errors_total', { reason: 'response_invalid' })).toBe(6);
+    expect(metrics.one('sluice_pool_requests_total')).toBe(12);
+    expect(metrics.one('sluice_backend_connections_idle')).toBe(4);
+    expect(metrics.one('sluice_backend_requests_total')).toBe(18);
+  });
+
+  it('say nothing of requests where there are none', () => {
+    const text = renderPrometheus(viewOf(twoWorkers(), 'b', 'tcp'));
+    const types = [...new Metrics(text).types.keys()];
+    expect(types.filter((name) => /route|request|response|answer|idle|reused/.test(name))).toEqual(
+      [],
+    );
+    expect(text).not.toContain('reason="response_');
+    expect(types).toContain('sluice_pool_connections_total');
   });
 });
 

@@ -23,8 +23,20 @@ const viewOf = ({ reader }: FakeRegion): MetricsView => ({
   sequence: 2,
   startedAtMs: 1_000,
   reader,
-  listeners: [{ name: 'in', slot: 0, incarnation: 1 }],
-  pools: [{ name: 'web', strategy: 'p2c', slot: 0, incarnation: 1, backends: [] }],
+  listeners: [
+    {
+      name: 'in',
+      mode: 'http',
+      slot: 0,
+      incarnation: 1,
+      routes: [{ host: 'a.example', pathPrefix: '/x', pool: 'web', slot: 9, incarnation: 1 }],
+    },
+    { name: 'plain', mode: 'tcp', slot: 1, incarnation: 1, routes: [] },
+  ],
+  pools: [
+    { name: 'web', strategy: 'p2c', takesRequests: true, slot: 0, incarnation: 1, backends: [] },
+    { name: 'raw', strategy: 'p2c', takesRequests: false, slot: 1, incarnation: 1, backends: [] },
+  ],
 });
 
 describe('statistics', () => {
@@ -58,7 +70,58 @@ describe('statistics', () => {
     expect(stats.engine).toBe('epoll');
     expect(stats.connections).toBe(6);
     expect(stats.workers.map(({ generation }) => generation)).toEqual([2, 2]);
-    expect(Object.keys(stats.listeners)).toEqual(['in']);
+    expect(Object.keys(stats.listeners)).toEqual(['in', 'plain']);
+  });
+});
+
+describe('statistics of requests', () => {
+  it('are those of listeners of mode http, their routes and pools', () => {
+    const fake = new FakeRegion(2);
+    running(fake, [0, 1]);
+    for (const worker of [0, 1]) {
+      fake.putAll(worker, 'workerListener', 0, {
+        incarnation: 1,
+        requestsInFlight: 2,
+        requestsTotal: 10,
+        requests2xxTotal: 7,
+        answered404Total: 3,
+        clientAbortedTotal: 1,
+        httpUpgradesTotal: 4,
+      });
+      fake.putAll(worker, 'workerRoute', 9, {
+        incarnation: 1,
+        requests5xxTotal: 6,
+        requestBytesTotal: 100,
+        responseBytesTotal: 200,
+      });
+      fake.putAll(worker, 'workerPool', 0, {
+        incarnation: 1,
+        requestsTotal: 5,
+        requestRetriesTotal: 1,
+        responseCutTotal: 2,
+      });
+    }
+    fake.put(1, 'workerRoute', 9, 'duration', 8, bucketOf(3000));
+    fake.put(1, 'workerPool', 0, 'responseTime', 4, bucketOf(1000));
+    const { listeners, pools } = readStats(viewOf(fake));
+    expect(listeners['plain']?.requests).toBeUndefined();
+    expect(pools['raw']?.requests).toBeUndefined();
+    const requests = listeners['in']?.requests;
+    expect(requests).toMatchObject({
+      active: 4,
+      total: 20,
+      responses: { '1xx': 0, '2xx': 14, '3xx': 0, '4xx': 0, '5xx': 0 },
+      clientAborted: 2,
+      upgrades: 8,
+    });
+    expect(requests?.answered).toMatchObject({ 400: 0, 404: 6, 505: 0 });
+    expect(requests?.routes).toMatchObject([
+      { host: 'a.example', pathPrefix: '/x', pool: 'web', requestBytes: 200, responseBytes: 400 },
+    ]);
+    expect(requests?.routes[0]?.responses['5xx']).toBe(12);
+    expect(requests?.routes[0]?.duration.count).toBe(8);
+    expect(pools['web']?.requests).toMatchObject({ total: 10, retries: 2, responseCut: 4 });
+    expect(pools['web']?.requests?.response.count).toBe(4);
   });
 });
 

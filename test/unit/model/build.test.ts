@@ -47,4 +47,36 @@ describe('build', () => {
       expect.objectContaining({ path: 'pools', value: 18_000, expected: 'at most 16384 backends' }),
     ]);
   });
+
+  it('names a pool that is missing once, whatever the hosts', async () => {
+    const routes = [{ pool: 'web' }, { hosts: ['a.example', 'b.example'], pool: 'none' }];
+    const listeners = { in: { listen: ':80', mode: 'http', routes } };
+    const error = (await built({ listeners, pools: { web: {} } }).catch((e) => e)) as SluiceError;
+    expect(error.issues.map(({ path }) => path)).toEqual(['listeners.in.routes[1].pool']);
+  });
+
+  it('has room for so many routes, of so many bytes, and trusted proxies', async () => {
+    const long = 'x'.repeat(600);
+    const routes = (count: number) =>
+      Array.from({ length: count }, (_, index) => ({
+        pathPrefix: `/${long}${index}`,
+        pool: 'web',
+      }));
+    const trustedProxies = Array.from(
+      { length: 600 },
+      (_, index) => `10.0.${index >> 8}.${index & 255}`,
+    );
+    const listeners = Object.fromEntries(
+      [1, 2].map((port) => [
+        `in${port}`,
+        { listen: `127.0.0.1:${port}`, mode: 'http', routes: routes(2100), trustedProxies },
+      ]),
+    );
+    const error = (await built({ listeners, pools: { web: {} } }).catch((e) => e)) as SluiceError;
+    expect(error.issues.map(({ expected }) => expected)).toEqual([
+      'at most 4096 routes',
+      'at most 2097152 bytes of hosts and path prefixes',
+      'at most 1024 trusted proxies',
+    ]);
+  });
 });

@@ -51,3 +51,28 @@ it('tells settings and sockets apart', async () => {
   expect(moved.listenersChanged).toHaveLength(1);
   expect(moved.poolsChanged).toEqual([]);
 });
+
+it('sees every change of a listener for HTTP', async () => {
+  const at = async (more: Record<string, unknown>, route: Record<string, unknown> = {}) => {
+    const routes = [{ hosts: ['a.example'], pathPrefix: '/a', pool: 'web', ...route }];
+    const listeners = { in: { listen: '127.0.0.1:80', mode: 'http', routes, ...more } };
+    const config = { listeners, pools: { web: {}, api: {} } };
+    return merge([await resolveDesired(parseConfig(config, 'api'))]).model;
+  };
+  const before = await at({ trustedProxies: ['10.0.0.0/8'] });
+  expect(isEmpty(diff(before, await at({ trustedProxies: ['10.0.0.0/8'], via: false })))).toBe(
+    true,
+  );
+  const others = [
+    await at({ trustedProxies: ['10.0.0.0/9'] }),
+    await at({ trustedProxies: [] }),
+    await at({ trustedProxies: ['10.0.0.0/8'], via: true }),
+    await at({ trustedProxies: ['10.0.0.0/8'], limits: { headerCount: 9 } }),
+    await at({ trustedProxies: ['10.0.0.0/8'] }, { hosts: ['b.example'] }),
+    await at({ trustedProxies: ['10.0.0.0/8'] }, { pathPrefix: '/b' }),
+    await at({ trustedProxies: ['10.0.0.0/8'] }, { pool: 'api' }),
+  ];
+  for (const after of others) expect(diff(before, after).listenersChanged).toHaveLength(1);
+  const kept = await model([], { keepAlive: { maxIdle: 1 } });
+  expect(diff(await model([]), kept).poolsChanged).toHaveLength(1);
+});

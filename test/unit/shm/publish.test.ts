@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ipAddress } from '../../../src/config/address.ts';
+import { defaults } from '../../../src/config/defaults.ts';
 import type { Address } from '../../../src/model/types.ts';
-import { type Plan, Publisher, routeHash, tableSizeFor } from '../../../src/shm/publish.ts';
+import { type Plan, Publisher } from '../../../src/shm/publish.ts';
 import { Region } from '../../../src/shm/region.ts';
+import { hostHash, routeHash, tableSizeFor } from '../../../src/shm/route-table.ts';
 import { Decoded } from '../../fixtures/decode.ts';
 import { FakeFleet } from '../../fixtures/fake-fleet.ts';
 
@@ -20,6 +22,7 @@ const pool = (slot: number, members: Plan['pools'][number]['members']) => ({
   strategy: 'p2c' as const,
   connectTimeoutMs: 5000,
   connectRetries: 2,
+  http: defaults.poolHttp,
   members,
 });
 const listener = (slot: number, routes: Plan['listeners'][number]['routes']) => ({
@@ -30,13 +33,24 @@ const listener = (slot: number, routes: Plan['listeners'][number]['routes']) => 
   maxConnections: 11,
   idleTimeoutMs: 600_000,
   descriptors: [40 + slot, 50 + slot],
+  http: defaults.http,
   routes,
+});
+const route = (slot: number, host: string, pathPrefix: string, pool: number) => ({
+  slot,
+  incarnation: slot + 1,
+  host,
+  pathPrefix,
+  pool,
 });
 
 const plan: Plan = {
   maxConnections: 1000,
   listenersVersion: 5,
-  listeners: [listener(0, [{ key: '', pool: 2 }]), listener(3, [{ key: 'a.example', pool: 0 }])],
+  listeners: [
+    listener(0, [route(5, '', '', 2)]),
+    listener(3, [route(1, 'a.example', '', 0), route(2, '*.b.example', '/x/y', 2)]),
+  ],
   pools: [
     pool(2, [
       { slot: 4, incarnation: 9, address: ip('10.1.2.3', 80) },
@@ -73,9 +87,15 @@ describe('Publisher', () => {
       port: 443,
       address: '20010db8000000000000000000000001',
     });
-    expect(read.route(0, '')).toBe(2);
+    expect(read.head('routesHigh')).toBe(6);
+    expect(read.route(0)).toBe(2);
     expect(read.route(3, 'a.example')).toBe(0);
-    expect(read.route(3, '')).toBeUndefined();
+    expect(read.route(3, '*.b.example', '/x/y')).toBe(2);
+    expect(read.route(3, '*.b.example')).toBeUndefined();
+    expect(read.route(3)).toBeUndefined();
+    expect(read.listener(3, 'hostLabelMask')).toBe(0b101);
+    expect(read.listener(3, 'prefixDepthMask')).toBe(0);
+    expect(read.routeWord(2, 'incarnation')).toBe(3);
   });
 
   it('keeps nothing of a slot’s former use', () => {
@@ -88,8 +108,11 @@ describe('Publisher', () => {
     expect(read.used('snapshotPool')).toEqual([]);
     expect(read.used('snapshotBackend')).toEqual([]);
     expect(read.head('backendsHigh')).toBe(0);
+    expect(read.used('snapshotRoute')).toEqual([]);
+    expect(read.head('routesHigh')).toBe(0);
+    expect(read.head('hostTableSize')).toBe(0);
     expect(read.head('routeTableSize')).toBe(0);
-    expect(read.route(0, '')).toBeUndefined();
+    expect(read.route(0)).toBeUndefined();
   });
 
   it('copies members that stay, and packs the others', () => {
@@ -127,10 +150,13 @@ describe('Publisher', () => {
     );
   });
 
-  it('finds every route in a table that is at most half full', () => {
-    const keys = fc.uniqueArray(fc.tuple(fc.nat(255), fc.string({ maxLength: 20 })), {
+  it('finds every route in tables that are at most half full', () => {
+    const hosts = fc.constantFrom('', 'a.example', '*.example', '*.a.example', 'b.example');
+    const part = fc.stringMatching(/^[a-c]{1,2}$/);
+    const prefixes = fc.array(part, { maxLength: 32 }).map((all) => all.map((one) => `/${one}`));
+    const keys = fc.uniqueArray(fc.tuple(fc.nat(255), hosts, prefixes), {
       maxLength: 300,
-      selector: ([slot, key]) => `${slot} ${key}`,
+      selector: ([slot, host, prefix]) => `${slot} ${host} ${prefix.join('')}`,
     });
     const fleet = new FakeFleet(1);
     const publisher = new Publisher(new Region(fleet.region));
@@ -140,33 +166,39 @@ describe('Publisher', () => {
         const listeners = slots.map((slot) =>
           listener(
             slot,
-            entries.flatMap(([own, key], index) => (own === slot ? [{ key, pool: index }] : [])),
+            entries.flatMap(([own, host, prefix], index) =>
+              own === slot ? [route(index, host, prefix.join(''), index)] : [],
+            ),
           ),
         );
         const read = new Decoded(fleet, publisher.write({ ...plan, listeners }, 2, 1));
-        expect(read.head('routeTableSize')).toBe(tableSizeFor(entries.length));
-        expect(read.head('routeTableSize')).toBeGreaterThanOrEqual(entries.length * 2);
-        for (const [index, [slot, key]] of entries.entries()) {
-          expect(read.route(slot, key)).toBe(index);
-          expect(read.route(slot, `${key}?`)).toBe(
-            entries.findIndex(([s, k]) => s === slot && k === `${key}?`) === -1
-              ? undefined
-              : entries.findIndex(([s, k]) => s === slot && k === `${key}?`),
-          );
+        const deep = entries.filter(([, , prefix]) => prefix.length > 0);
+        expect(read.head('routeTableSize')).toBe(tableSizeFor(deep.length));
+        expect(read.head('routeTableSize')).toBeGreaterThanOrEqual(deep.length * 2);
+        expect(read.used('snapshotRoute').length).toBe(entries.length);
+        for (const [index, [slot, host, prefix]] of entries.entries()) {
+          expect(read.route(slot, host, prefix.join(''))).toBe(index);
+          expect(read.route(slot, host, `${prefix.join('')}/none`)).toBeUndefined();
+          expect(read.route(slot, 'none.example', prefix.join(''))).toBeUndefined();
         }
       }),
       { numRuns: 20 },
     );
   });
 
-  it('hashes as FNV-1a with a final mix', () => {
-    // Worked out by hand for the empty input: eight zero bytes, then the mix.
-    let hash = 0x811c9dc5n;
-    for (let i = 0; i < 8; i++) hash = (hash * 0x01000193n) & 0xffffffffn;
-    hash ^= hash >> 16n;
-    hash = (hash * 0x85ebca6bn) & 0xffffffffn;
-    hash ^= hash >> 13n;
-    expect(routeHash(0, 0, new Uint8Array())).toBe(Number(hash));
+  it('hashes as FNV-1a with a final mix, hosts from their end', () => {
+    const fnv = (bytes: readonly number[]): bigint =>
+      bytes.reduce(
+        (hash, byte) => ((hash ^ BigInt(byte)) * 0x01000193n) & 0xffffffffn,
+        0x811c9dc5n,
+      );
+    const mix = (hash: bigint): number => {
+      const mixed = ((hash ^ (hash >> 16n)) * 0x85ebca6bn) & 0xffffffffn;
+      return Number(mixed ^ (mixed >> 13n));
+    };
+    expect(hostHash(1, 2, Buffer.from('ab'))).toBe(mix(fnv([1, 0, 0, 0, 2, 0, 0, 0, 0x62, 0x61])));
+    const scope = (3n * 0x9e3779b1n) & 0xffffffffn;
+    expect(routeHash(1, 3, Buffer.from('/a'))).toBe(mix(fnv([1, 0, 0, 0, 0x2f, 0x61]) ^ scope));
   });
 
   it.each([
