@@ -47,6 +47,7 @@ void Control::begin(uint32_t listeners, uint32_t backends) {
     test::ListenerSpec listener;
     listener.mode = shm::Mode::http;
     listener.slot = slot;
+    listener.routes = {{.slot = slot, .pool = kPoolSlot}};
     listener.http.request_head_timeout_ms = limit(5000);
     listener.http.client_idle_timeout_ms = limit(10'000);
     listener.http.body_timeout_ms = limit(5000);

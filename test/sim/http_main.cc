@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -30,17 +31,19 @@ struct Totals {
 };
 
 uint64_t current_seed = 0;
+const char* binary = "";
 Totals totals;
 
 // An assertion of the product, a sanitizer's finding or an endless loop: the seed is what counts.
 void on_death(const char* why) {
-  char text[256];
+  char text[1024];
   const int bytes =
       std::snprintf(text, sizeof(text),
-                    "FAILED seed %" PRIu64 ": %s\n  replay: http_sim --seed %" PRIu64
+                    "FAILED seed %" PRIu64 ": %s\n  replay: %s --seed %" PRIu64
                     " --verbose\nseeds: %" PRIu64 " passed, %" PRIu64 " failed\n",
-                    current_seed, why, current_seed, totals.passed, totals.failed + 1);
-  (void)!::write(STDOUT_FILENO, text, static_cast<size_t>(bytes));
+                    current_seed, why, binary, current_seed, totals.passed, totals.failed + 1);
+  const size_t kept = std::min(static_cast<size_t>(bytes), sizeof(text) - 1);
+  (void)!::write(STDOUT_FILENO, text, kept);
 }
 
 void on_signal(int number) {
@@ -69,8 +72,8 @@ void run_seed(uint64_t seed, bool verbose) {
     return;
   }
   totals.failed++;
-  std::printf("FAILED seed %" PRIu64 ": %s\n  replay: http_sim --seed %" PRIu64 " --verbose\n",
-              seed, world.failure().c_str(), seed);
+  std::printf("FAILED seed %" PRIu64 ": %s\n  replay: %s --seed %" PRIu64 " --verbose\n", seed,
+              world.failure().c_str(), binary, seed);
   run->abandon();
   (void)run.release();
 }
@@ -98,6 +101,7 @@ int run_file(const char* path) {
 }
 
 int run(int argc, char** argv) {
+  binary = argv[0];
   uint64_t first = 1;
   uint64_t last = 0;
   const char* file = nullptr;

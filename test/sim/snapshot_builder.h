@@ -28,8 +28,6 @@ struct HttpSpec {
 };
 
 struct ListenerSpec {
-  shm::Mode mode = shm::Mode::tcp;
-  HttpSpec http;
   uint32_t slot = 0;
   uint32_t incarnation = 1;
   uint32_t pool = 0;
@@ -37,8 +35,9 @@ struct ListenerSpec {
   uint32_t idle_timeout_ms = 60'000;
   uint32_t max_connections = 0;
   shm::AddressFamily family = shm::AddressFamily::ipv4;
-  // Of mode http; without them, and for TCP, there is the one to `pool`, in the slot of the
-  // listener's own number.
+  shm::Mode mode = shm::Mode::tcp;
+  HttpSpec http;
+  // Of mode http; a TCP listener has the one route to `pool`, in the slot of its own number.
   std::vector<RouteSpec> routes;
 };
 
@@ -95,7 +94,7 @@ class SnapshotBuilder {
     RouteBuilder routes(base_, config.hash_seed);
     for (const ListenerSpec& entry : config.listeners) {
       const std::vector<RouteSpec> one{{.slot = entry.slot, .pool = entry.pool}};
-      routes.add(entry.slot, entry.routes.empty() ? one : entry.routes);
+      routes.add(entry.slot, entry.mode == shm::Mode::tcp ? one : entry.routes);
     }
     routes.finish();
     return head.generation;
