@@ -83,7 +83,11 @@ struct BufferQueue {
 
  private:
   bool merge(BufferPool& pool, BufferRef buffer, uint32_t length) {
-    if (head == BufferRef::kNone || length > limits::kMergeBytesMax) return false;
+    if (head == BufferRef::kNone) return false;
+    // Large buffers are so few that behind the first one every piece is copied that fits: a peer
+    // that takes what comes has no second one waiting.
+    const bool scarce = buffer.cls() == BufferClass::large && head != tail;
+    if (length > limits::kMergeBytesMax && !scarce) return false;
     const BufferRef last = BufferRef::from_bits(tail);
     BufferPool::Meta& meta = pool.meta(last);
     const uint32_t end = meta.offset + meta.length;

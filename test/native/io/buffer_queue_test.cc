@@ -10,8 +10,9 @@ using io::BufferRef;
 
 namespace {
 
-BufferRef lend(io::BufferPool& pool, uint32_t bytes, char fill) {
-  const BufferRef buffer = pool.take(BufferClass::small);
+BufferRef lend(io::BufferPool& pool, uint32_t bytes, char fill,
+               BufferClass cls = BufferClass::small) {
+  const BufferRef buffer = pool.take(cls);
   REQUIRE_FALSE(buffer.is_none());
   std::memset(pool.data(buffer), fill, bytes);
   pool.lend(buffer, bytes);
@@ -71,6 +72,20 @@ TEST_CASE("buffer queue: larger pieces keep their buffers") {
   CHECK(pool.lent_count(BufferClass::small) == 2);
   queue.append(pool, lend(pool, limits::kMergeBytesMax, 'c'));
   CHECK(pool.lent_count(BufferClass::small) == 2);
+  queue.drop(pool);
+  CHECK(test::lent(pool) == 0);
+}
+
+TEST_CASE("buffer queue: behind the first, large buffers are shared by pieces of any size") {
+  io::BufferPool pool({64, 1}, {16384, 8});
+  BufferQueue queue;
+  std::string text;
+  for (char fill = 'a'; fill < 'g'; fill++) {
+    queue.append(pool, lend(pool, 3000, fill, BufferClass::large));
+    text += std::string(3000, fill);
+  }
+  CHECK(pool.lent_count(BufferClass::large) == 2);
+  CHECK(test::text_of(pool, queue) == text);
   queue.drop(pool);
   CHECK(test::lent(pool) == 0);
 }
