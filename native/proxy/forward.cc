@@ -1,8 +1,6 @@
 // Copying bytes between a tunnel's sockets, with back-pressure by credit: a direction receives at
 // most a window more than it has sent, and is armed again when half of that is gone. Received
-// buffers are lent by the engine and come back in exactly two places: consume and drop_queue.
-#include <cerrno>
-#include <cstring>
+// buffers are lent by the engine and come back from the queue (io/buffer_queue.h).
 
 #include "proxy/tunnels.h"
 #include "proxy/window.h"
@@ -24,58 +22,7 @@ void Tunnels::arm(uint32_t index, Side side) {
   tunnel.outstanding[io::index_of(side)]++;
   engine_.recv(tunnel.fd(side), token(index, io::Op::recv, side),
                direction.large ? io::BufferClass::large : io::BufferClass::small,
-               window_bytes(direction) - direction.queued_bytes);
-}
-
-// Small pieces are copied into what is left of the last buffer: a stalled peer must not be able to
-// take a whole buffer for every few bytes. Large buffers are so few that behind the first one every
-// piece is copied that fits: a peer that takes what comes has no second one waiting.
-bool Tunnels::merge(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
-  if (direction.head == io::BufferRef::kNone) return false;
-  const bool waiting = direction.head != direction.tail;
-  const bool scarce = buffer.cls() == io::BufferClass::large && waiting;
-  if (bytes > limits::kMergeBytesMax && !scarce) return false;
-  const io::BufferRef last = io::BufferRef::from_bits(direction.tail);
-  io::BufferPool::Meta& meta = buffers_.meta(last);
-  const uint32_t end = meta.offset + meta.length;
-  if (bytes > buffers_.buffer_bytes(last.cls()) - end) return false;
-  std::memcpy(buffers_.data(last) + end, buffers_.data(buffer), bytes);
-  meta.length += bytes;
-  buffers_.release(buffer);
-  return true;
-}
-
-void Tunnels::append(Direction& direction, io::BufferRef buffer, uint32_t bytes) {
-  direction.queued_bytes += bytes;
-  if (merge(direction, buffer, bytes)) return;
-  if (direction.head == io::BufferRef::kNone) {
-    direction.head = buffer.bits();
-  } else {
-    buffers_.meta(io::BufferRef::from_bits(direction.tail)).next = buffer.bits();
-  }
-  direction.tail = buffer.bits();
-}
-
-// Takes `bytes` off the queue's front.
-void Tunnels::consume(Direction& direction, uint32_t bytes) {
-  SLUICE_ASSERT(bytes <= direction.queued_bytes);
-  direction.queued_bytes -= bytes;
-  while (bytes > 0) {
-    const io::BufferRef buffer = io::BufferRef::from_bits(direction.head);
-    io::BufferPool::Meta& meta = buffers_.meta(buffer);
-    if (bytes < meta.length) {
-      meta.offset += bytes;
-      meta.length -= bytes;
-      return;
-    }
-    bytes -= meta.length;
-    direction.head = meta.next;
-    buffers_.release(buffer);
-  }
-}
-
-void Tunnels::drop_queue(Direction& direction) {
-  if (direction.queued_bytes > 0) consume(direction, direction.queued_bytes);
+               window_bytes(direction) - direction.queue.bytes);
 }
 
 void Tunnels::received(uint32_t index, Side side, const io::Completion& completion) {
@@ -103,11 +50,11 @@ void Tunnels::received(uint32_t index, Side side, const io::Completion& completi
   }
   direction.armed_bytes += bytes;
   direction.armed_reports++;
-  append(direction, completion.buffer, bytes);
+  direction.queue.append(buffers_, completion.buffer);
   if (!completion.more) choose_path(index, side);
   if (!direction.sending) send_queue(index, side);
   if (!direction.receiving && !direction.splice_wanted &&
-      direction.queued_bytes <= window_bytes(direction) / 2) {
+      direction.queue.bytes <= window_bytes(direction) / 2) {
     arm(index, side);
   }
 }
@@ -116,22 +63,16 @@ void Tunnels::received(uint32_t index, Side side, const io::Completion& completi
 void Tunnels::send_queue(uint32_t index, Side side) {
   Tunnel& tunnel = slab_[index];
   Direction& direction = tunnel.from(side);
-  SLUICE_VERIFY(!direction.sending && direction.head != io::BufferRef::kNone);
+  SLUICE_VERIFY(!direction.sending && !direction.queue.empty());
   const Side to = io::other(side);
   direction.sending = true;
   tunnel.outstanding[io::index_of(to)]++;
   const io::Token name = token(index, io::Op::send, to);
-  io::BufferRef buffer = io::BufferRef::from_bits(direction.head);
-  const io::BufferPool::Meta& first = buffers_.meta(buffer);
-  if (first.next == io::BufferRef::kNone) {
-    return engine_.send(tunnel.fd(to), name, buffers_.data(buffer) + first.offset, first.length);
-  }
   iovec vectors[io::kSendVectorsMax];
-  uint32_t count = 0;
-  while (!buffer.is_none() && count < io::kSendVectorsMax) {
-    const io::BufferPool::Meta& meta = buffers_.meta(buffer);
-    vectors[count++] = iovec{buffers_.data(buffer) + meta.offset, meta.length};
-    buffer = io::BufferRef::from_bits(meta.next);
+  const uint32_t count = direction.queue.fill(buffers_, vectors, io::kSendVectorsMax);
+  if (count == 1) {
+    const auto* data = static_cast<const uint8_t*>(vectors[0].iov_base);
+    return engine_.send(tunnel.fd(to), name, data, static_cast<uint32_t>(vectors[0].iov_len));
   }
   engine_.sendv(tunnel.fd(to), name, vectors, count);
 }
@@ -146,15 +87,15 @@ void Tunnels::sent(uint32_t index, Side side, int result) {
   if (tunnel.state == Tunnel::State::closing) return free_if_quiet(index);
   if (result < 0) return socket_failed(index, side);
   count_sent(tunnel, side, static_cast<uint32_t>(result));
-  consume(direction, static_cast<uint32_t>(result));
-  if (direction.broken) drop_queue(direction);
-  if (direction.queued_bytes > 0) {
+  direction.queue.consume(buffers_, static_cast<uint32_t>(result));
+  if (direction.broken) direction.queue.drop(buffers_);
+  if (direction.queue.bytes > 0) {
     send_queue(index, source);
   } else if (direction.ended || direction.splice_wanted) {
     return drained(index, source);
   }
   if (!direction.receiving && !direction.ended && !direction.splice_wanted && !direction.broken &&
-      direction.queued_bytes <= window_bytes(direction) / 2) {
+      direction.queue.bytes <= window_bytes(direction) / 2) {
     arm(index, source);
   }
 }
@@ -164,11 +105,11 @@ void Tunnels::ended(uint32_t index, Side side) {
   Direction& direction = slab_[index].from(side);
   direction.ended = true;
   direction.splice_wanted = false;
-  if (!direction.sending && direction.queued_bytes == 0) drained(index, side);
+  if (!direction.sending && direction.queue.bytes == 0) drained(index, side);
 }
 
 bool Tunnels::is_done(const Direction& direction) const {
-  return direction.ended && !direction.sending && direction.queued_bytes == 0 &&
+  return direction.ended && !direction.sending && direction.queue.bytes == 0 &&
          direction.pipe_bytes == 0;
 }
 
@@ -201,9 +142,9 @@ void Tunnels::socket_failed(uint32_t index, Side side) {
   count_early_end(tunnel, side == kDownstream ? EarlyEnd::client_reset : EarlyEnd::backend_reset);
   to.broken = true;
   from.reset_after = true;
-  if (!to.sending) drop_queue(to);
+  if (!to.sending) to.queue.drop(buffers_);
   // While bytes of its own are under way, its receive will report what is left and then the end.
-  const bool quiet = !from.sending && from.queued_bytes == 0 && from.pipe_bytes == 0;
+  const bool quiet = !from.sending && from.queue.bytes == 0 && from.pipe_bytes == 0;
   if (!from.ended && (from.receiving || !quiet)) return;
   from.ended = true;
   from.splice_wanted = false;

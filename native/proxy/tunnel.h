@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-#include "io/buffer_ref.h"
+#include "io/buffer_queue.h"
 #include "io/op.h"
 #include "proxy/pipe_pool.h"
 
@@ -19,9 +19,7 @@ namespace sluice::proxy {
 
 // Bytes read from one socket and written to the other. Named by the side it reads from.
 struct Direction {
-  uint32_t head = io::BufferRef::kNone;  // queue of lent buffers, linked through their Meta
-  uint32_t tail = io::BufferRef::kNone;
-  uint32_t queued_bytes = 0;
+  io::BufferQueue queue;       // received, not yet sent
   uint32_t armed_bytes = 0;    // received since the receive was armed
   uint16_t armed_reports = 0;  // in so many completions
   uint16_t pipe = PipePool::kNone;

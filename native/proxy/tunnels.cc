@@ -81,17 +81,15 @@ bool Tunnels::take_over(const Takeover& from) {
     const unsigned at = io::index_of(side);
     tunnel.fds[at] = from.fds[at];
     Direction& direction = tunnel.directions[at];
-    direction.head = from.from[at].head;
-    direction.tail = from.from[at].tail;
-    direction.queued_bytes = from.from[at].bytes;
+    direction.queue = from.from[at];
     direction.ended = from.ended[at];
   }
   for (const Side side : {kDownstream, kUpstream}) {
     Direction& direction = tunnel.from(side);
-    if (direction.queued_bytes > 0) send_queue(index, side);
+    if (direction.queue.bytes > 0) send_queue(index, side);
     if (direction.ended) {
-      if (direction.queued_bytes == 0) drained(index, side);
-    } else if (direction.queued_bytes <= window_bytes(direction) / 2) {
+      if (direction.queue.bytes == 0) drained(index, side);
+    } else if (direction.queue.bytes <= window_bytes(direction) / 2) {
       arm(index, side);
     }
   }
@@ -202,7 +200,7 @@ void Tunnels::free_if_quiet(uint32_t index) {
   Tunnel& tunnel = slab_[index];
   if (tunnel.outstanding[0] + tunnel.outstanding[1] > 0) return;
   for (Direction& direction : tunnel.directions) {
-    drop_queue(direction);
+    direction.queue.drop(buffers_);
     leave_splice(direction);
     set_large(direction, false);
   }
@@ -273,7 +271,7 @@ void Tunnels::expire_open(uint32_t index) {
   }
   bool unfinished = unacknowledged > 0;
   for (const Direction& direction : tunnel.directions) {
-    if (direction.queued_bytes + direction.pipe_bytes > 0) unfinished = true;
+    if (direction.queue.bytes + direction.pipe_bytes > 0) unfinished = true;
   }
   if (unfinished) {
     // Bytes are missing: an orderly end would make the stream look complete.

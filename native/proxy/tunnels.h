@@ -147,10 +147,6 @@ class Tunnels {
   void sent(uint32_t index, Side side, int result);
   void arm(uint32_t index, Side side);
   void send_queue(uint32_t index, Side side);
-  bool merge(Direction& direction, io::BufferRef buffer, uint32_t bytes);
-  void append(Direction& direction, io::BufferRef buffer, uint32_t bytes);
-  void consume(Direction& direction, uint32_t bytes);
-  void drop_queue(Direction& direction);
   void ended(uint32_t index, Side side);
   void drained(uint32_t index, Side side);
   void socket_failed(uint32_t index, Side side);
