@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { simpleConfig } from '../fixtures/balancers.ts';
 import { openClient, type Target } from '../fixtures/clients.ts';
-import { expectUnaffected, measure, type Run } from '../fixtures/compared.ts';
+import {
+  type Compared,
+  comparedTimeoutMs,
+  expectUnaffected,
+  measure,
+  type Run,
+} from '../fixtures/compared.ts';
 import { buildLoad, freePorts } from '../fixtures/load-programs.ts';
 import {
   buildOnce,
@@ -73,39 +79,46 @@ forEachEngine((engine) => {
     expect(metrics.sum('sluice_worker_pipes_refused_total')).toBe(0);
   });
 
-  it('a reader that is slow takes nothing from other traffic', async () => {
-    const flood = await startOriginProcess(scene, 'flood');
-    const origins = await freePorts(2);
-    const config = simpleConfig(
-      engine,
-      origins.map((port) => `127.0.0.1:${port}`),
-    );
-    const served = await runSluice(scene, {
-      ...config,
-      listeners: {
-        ...config.listeners,
-        flood: { listen: '127.0.0.1:0', mode: 'tcp', routes: [{ pool: 'flood' }] },
-      },
-      pools: { ...config.pools, flood: { backends: [flood.address] } },
-    });
-    const site = { pid: served.program.pid, target: served.address(), origins };
-    const beside = async (): Promise<Run> => {
-      const reader = await slowReader(served.address('flood'), 64 * 1024, 50);
-      await pause(100);
-      const run = await measure(scene, site, 0.7);
-      expect(reader.hasExited).toBe(false);
-      reader.child.kill('SIGKILL');
-      await reader.exited;
-      return run;
-    };
-    const usual: Run[] = [];
-    const affected: Run[] = [];
-    await measure(scene, site, 0.5); // The first connections cost more.
-    for (let round = 0; round < 2; round++) {
-      usual.push(await measure(scene, site, 0.7));
-      affected.push(await beside());
-    }
-    usual.push(await measure(scene, site, 0.7));
-    expectUnaffected(`${engine}, beside a slow reader`, usual, affected);
-  });
+  it(
+    'a reader that is slow takes nothing from other traffic',
+    async () => {
+      const flood = await startOriginProcess(scene, 'flood');
+      const origins = await freePorts(2);
+      const config = simpleConfig(
+        engine,
+        origins.map((port) => `127.0.0.1:${port}`),
+      );
+      const served = await runSluice(scene, {
+        ...config,
+        listeners: {
+          ...config.listeners,
+          flood: { listen: '127.0.0.1:0', mode: 'tcp', routes: [{ pool: 'flood' }] },
+        },
+        pools: { ...config.pools, flood: { backends: [flood.address] } },
+      });
+      const site = { pid: served.program.pid, target: served.address(), origins };
+      const beside = async (): Promise<Run> => {
+        const reader = await slowReader(served.address('flood'), 64 * 1024, 50);
+        await pause(100);
+        const run = await measure(scene, site, 0.7);
+        expect(reader.hasExited).toBe(false);
+        reader.child.kill('SIGKILL');
+        await reader.exited;
+        return run;
+      };
+      await measure(scene, site, 0.5); // The first connections cost more.
+      const compare = async (): Promise<Compared> => {
+        const usual: Run[] = [];
+        const affected: Run[] = [];
+        for (let round = 0; round < 2; round++) {
+          usual.push(await measure(scene, site, 0.7));
+          affected.push(await beside());
+        }
+        usual.push(await measure(scene, site, 0.7));
+        return { usual, affected };
+      };
+      await expectUnaffected(`${engine}, beside a slow reader`, compare);
+    },
+    comparedTimeoutMs,
+  );
 });
