@@ -78,8 +78,13 @@ export interface Issue {
   readonly value: unknown;
   readonly expected: string;
   readonly message: string;
-  // Line of the file, counted from 1, when it came from one.
+  // Place in the file, counted from 1, when it came from one that has lines.
   readonly line?: number;
+  readonly column?: number;
+  // The file, when it is another one than that which was asked for.
+  readonly file?: string;
+  // What was most likely meant in place of the key or the value.
+  readonly meant?: string;
 }
 
 export type Details = Readonly<Record<string, unknown>>;
@@ -89,7 +94,8 @@ export class SluiceError extends Error {
   // HTTP status that fits.
   readonly status: number;
   readonly details: Details;
-  // Only of ERR_SLUICE_CONFIG: everything that is wrong, in the order of the document.
+  // Of ERR_SLUICE_CONFIG, and of ERR_SLUICE_CONFIG_FILE when the file could be read but not
+  // understood: everything that is wrong, in the order of the document.
   readonly issues: readonly Issue[];
 
   constructor(
@@ -111,9 +117,27 @@ const fill = (text: string, details: Details): string =>
 
 export const errorCodes: readonly ErrorCode[] = Object.keys(table) as ErrorCode[];
 
-export function issueText({ path, message, line }: Issue): string {
-  const place = path === '' ? 'configuration' : path;
-  return line === undefined ? `${place}: ${message}` : `line ${line}, ${place}: ${message}`;
+// A value for people, in at most so many characters.
+export function shown(value: unknown, lengthMax = 60): string {
+  let text = 'nothing';
+  try {
+    if (value !== undefined) text = JSON.stringify(value) ?? String(value);
+  } catch {
+    // It holds itself.
+    text = Array.isArray(value) ? '[…]' : '{…}';
+  }
+  return text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text;
+}
+
+export const meantText = ({ meant }: Issue): string =>
+  meant === undefined ? '' : `; did you mean '${meant}'?`;
+
+export function issueText(issue: Issue): string {
+  const { path, message, line, column } = issue;
+  const subject = path === '' ? 'configuration' : path;
+  const text = `${subject}: ${message}${meantText(issue)}`;
+  if (line === undefined) return text;
+  return column === undefined ? `line ${line}, ${text}` : `line ${line}:${column}, ${text}`;
 }
 
 export function configError(issues: readonly Issue[], cause?: unknown): SluiceError {

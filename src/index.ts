@@ -1,6 +1,7 @@
 // The public interface.
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
 import { AdminServer } from './admin/server.ts';
@@ -24,12 +25,28 @@ import { renderPrometheus } from './metrics/prometheus.ts';
 import { readStats, type Stats } from './metrics/stats.ts';
 import { build } from './model/build.ts';
 import { limits } from './model/limits.ts';
-import type { Backend, Desired, Settings } from './model/types.ts';
+import type { Backend, Desired, Model, Settings } from './model/types.ts';
 import { FileProvider } from './providers/file.ts';
-import { type Duration, desiredFrom, timeoutFrom } from './providers/inputs.ts';
+import {
+  type Duration,
+  desiredFrom,
+  type Lookup,
+  nameOf,
+  timeoutFrom,
+} from './providers/inputs.ts';
 import { merge } from './providers/merge.ts';
+import { Names } from './providers/names.ts';
+import { FileWatch } from './providers/watch.ts';
 import type { MetricsView } from './shm/read.ts';
 
+export { type ConfigExport, defineConfig } from './config/define.ts';
+export {
+  type Domain,
+  type DomainBuilder,
+  type DomainsOptions,
+  domains,
+  routeDomain,
+} from './config/domains.ts';
 export { jsonSchema } from './config/json-schema.ts';
 export { loadConfigFile } from './config/load.ts';
 export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config/schema.ts';
@@ -44,7 +61,8 @@ export type { Stats } from './metrics/stats.ts';
 export type { Duration } from './providers/inputs.ts';
 export type { BackendView, MetricsView, PoolView } from './shm/read.ts';
 
-// A configuration in a file, which `reload` reads again.
+// A configuration in a file, which `reload` reads again. With `watch: true` in it, or put there by
+// `adjust`, changes of the file are taken over by themselves.
 export interface ConfigFile {
   readonly file: string;
   // Settings that win over the file's.
@@ -65,9 +83,6 @@ export interface Closing extends Waiting {
   readonly timeout?: Duration | undefined;
 }
 
-// Checks types where a configuration is written; returns it unchanged.
-export const defineConfig = (config: Config): Config => config;
-
 const version = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;
@@ -77,12 +92,18 @@ const version = (
 class LoadBalancer extends EventEmitter<Events> {
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
+  readonly #names: Names;
   #admin: AdminServer | undefined;
+  #watch: FileWatch | undefined;
 
-  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
+  constructor(
+    core: (lb: LoadBalancer) => Core,
+    { file, names }: { readonly file: FileProvider | undefined; readonly names: Names },
+  ) {
     super();
     this.#core = core(this);
     this.#file = file;
+    this.#names = names;
   }
 
   get settings(): Settings {
@@ -115,21 +136,80 @@ class LoadBalancer extends EventEmitter<Events> {
   // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
   async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
     const source = this.#file === undefined ? 'api' : 'file';
-    const desired = await until(desiredFrom(config, source), signal);
-    return this.#replace(desired, signal);
+    return this.#replace(() => desiredFrom(config, source, this.#names.lookup), signal);
   }
 
   // Reads the file again that the balancer was started from. Changes made to pools at run time
   // stay.
   async reload({ signal }: Waiting = {}): Promise<Applied> {
-    if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
-    return this.#replace(await until(this.#file.load(), signal), signal);
+    const file = this.#file;
+    if (file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
+    const { log } = this.#core;
+    this.#watch?.known();
+    try {
+      const applied = await this.#replace(() => file.load(), signal);
+      log.info('configuration read again', { generation: applied.sequence });
+      this.#watchFile();
+      return applied;
+    } catch (cause) {
+      const error = file.located(cause);
+      if (!signal?.aborted) log.error('configuration not taken over, the old one stays', { error });
+      throw error;
+    }
   }
-  async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
-    const former = this.settings.adminListen?.text;
-    const applied = await this.#core.replace(desired, signal);
-    if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
-    return applied;
+  async #replace(
+    load: () => Promise<Desired<Backend>>,
+    signal: AbortSignal | undefined,
+  ): Promise<Applied> {
+    const { applies, log } = this.#core;
+    try {
+      const desired = await until(load(), signal);
+      const former = this.settings.adminListen?.text;
+      const applied = await this.#core.replace(desired, signal);
+      if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+      applies.succeeded();
+      return applied;
+    } catch (error) {
+      // Published, though not followed by every worker yet.
+      if (error instanceof SluiceError && error.code === 'ERR_SLUICE_WORKER_STUCK') {
+        applies.succeeded();
+      } else if (!signal?.aborted) {
+        applies.failed();
+        emitter(this)('config:refused', { error });
+        log.debug('configuration refused', { error });
+      }
+      throw error;
+    }
+  }
+
+  // As the file says it now.
+  #watchFile(): void {
+    const file = this.#file;
+    if (file?.watch !== true || this.#core.isClosed) {
+      this.#watch?.close();
+      this.#watch = undefined;
+      return;
+    }
+    this.#watch ??= new FileWatch(file.path, {
+      changed: () => void this.reload().catch(() => {}),
+      missing: () =>
+        this.#core.log.warn('the configuration file is missing, what runs stays', {
+          file: file.path,
+        }),
+    });
+  }
+
+  // The host names of the backends that are there are followed, and no others.
+  #followNames(): void {
+    if (this.#core.isClosed) return;
+    const hosts = new Map<string, string>();
+    for (const { backends } of this.#core.controller.model.pools.values()) {
+      for (const { id, address } of backends.values()) {
+        const host = nameOf(id)?.host;
+        if (host !== undefined && address.kind === 'ip') hosts.set(host, hostOf(address.text));
+      }
+    }
+    this.#names.keep(hosts, this.settings.dns);
   }
 
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
@@ -160,6 +240,8 @@ class LoadBalancer extends EventEmitter<Events> {
   // Accepts no more, lets connections end, cuts the rest when the time is over. May be called
   // again: the first call decides.
   async close({ timeout, signal }: Closing = {}): Promise<void> {
+    this.#watch?.close();
+    this.#names.close();
     await this.#core.close(timeout === undefined ? undefined : timeoutFrom(timeout), signal);
     const admin = this.#admin;
     this.#admin = undefined;
@@ -181,7 +263,19 @@ class LoadBalancer extends EventEmitter<Events> {
   static async start(lb: LoadBalancer, desired: Desired<Backend>, signal?: AbortSignal) {
     await lb.#core.start(desired, signal);
     try {
+      const { log, applies } = lb.#core;
+      lb.#names.follow({
+        log,
+        answered: (host, addresses) => {
+          const moved = lb.#core.readdress(host, addresses);
+          moved.catch((error: unknown) => log.error('a backend did not move', { host, error }));
+        },
+      });
+      lb.on('config:applied', () => lb.#followNames());
+      lb.#followNames();
       await lb.#listenAdmin();
+      lb.#watchFile();
+      applies.succeeded();
     } catch (error) {
       await lb.close({ timeout: 0 });
       throw error;
@@ -202,12 +296,26 @@ const emitter =
     );
   };
 
-function sourceOf(source: Config | ConfigFile | string | URL): FileProvider | undefined {
-  if (typeof source === 'string') return new FileProvider(source);
-  if (source instanceof URL) return new FileProvider(source.pathname);
+function fileOf(
+  source: Config | ConfigFile | string | URL,
+  lookup: Lookup,
+): FileProvider | undefined {
+  if (typeof source === 'string') return new FileProvider(source, { lookup });
+  if (source instanceof URL) return new FileProvider(fileURLToPath(source), { lookup });
   if (!('file' in source)) return undefined;
   const { file, adjust } = source;
-  return new FileProvider(file, adjust === undefined ? {} : { adjust });
+  return new FileProvider(file, adjust === undefined ? { lookup } : { adjust, lookup });
+}
+
+// `[::1]:80` without brackets and port.
+const hostOf = (text: string): string => text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+
+function modelOf(desired: Desired<Backend>, file: FileProvider | undefined): Model {
+  try {
+    return build(merge([desired]).model);
+  } catch (error) {
+    throw file?.located(error) ?? error;
+  }
 }
 
 // Starts a balancer and resolves when every worker takes traffic. `source`: a configuration, or the
@@ -217,9 +325,12 @@ export async function createLoadBalancer(
   source: Config | ConfigFile | string | URL,
   { signal, logger, ackTimeout = 2000 }: Options = {},
 ): Promise<LoadBalancer> {
-  const file = sourceOf(source);
-  const desired = await until(file?.load() ?? desiredFrom(source as Config, 'api'), signal);
-  const { settings } = build(merge([desired]).model);
+  const names = new Names();
+  const { lookup } = names;
+  const file = fileOf(source, lookup);
+  const stated = file?.load() ?? desiredFrom(source as Config, 'api', lookup);
+  const desired = await until(stated, signal);
+  const { settings } = modelOf(desired, file);
   signal?.throwIfAborted();
   const addon = loadAddon();
   const processors = addon.processors();
@@ -239,11 +350,12 @@ export async function createLoadBalancer(
       cpus,
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
       provider: file,
+      lookup,
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
+  return LoadBalancer.start(new LoadBalancer(make, { file, names }), desired, signal);
 }

@@ -1,27 +1,22 @@
 // A configuration file, checked as a whole before anything is started from it: its syntax, its
 // shape, that its host names resolve, and that its parts fit together.
-import { parseConfig, readDocument, withLines } from '../config/load.ts';
-import { resolveDesired } from '../config/resolve.ts';
 import type { Config } from '../config/schema.ts';
-import { configError, SluiceError } from '../errors.ts';
 import { build } from '../model/build.ts';
 import type { Model } from '../model/types.ts';
+import { FileProvider } from '../providers/file.ts';
 import { merge } from '../providers/merge.ts';
+import { Names } from '../providers/names.ts';
 
-export interface Checked {
-  readonly config: Config;
-  readonly model: Model;
-}
-
-// Throws ERR_SLUICE_CONFIG_FILE, or ERR_SLUICE_CONFIG with every problem and its line.
-export async function readConfigFile(path: string): Promise<Checked> {
-  const { input, locate } = await readDocument(path);
+// Throws ERR_SLUICE_CONFIG_FILE, or ERR_SLUICE_CONFIG with every problem and its place.
+export async function checkConfigFile(
+  path: string,
+  adjust: (config: Config) => Config = (config) => config,
+): Promise<Model> {
+  const file = new FileProvider(path, { adjust, lookup: new Names().lookup });
+  const desired = await file.load();
   try {
-    const desired = await resolveDesired(parseConfig(input, 'file', locate));
-    const model = build(merge([desired]).model);
-    return { config: input as Config, model };
+    return build(merge([desired]).model);
   } catch (error) {
-    if (!(error instanceof SluiceError) || error.issues.length === 0) throw error;
-    throw configError(withLines(error.issues, locate), error.cause);
+    throw file.located(error);
   }
 }

@@ -1,5 +1,5 @@
 // What a command says when it fails, and the exit code that goes with it.
-import { type Issue, reasonOf, SluiceError } from '../errors.ts';
+import { type Issue, meantText, reasonOf, SluiceError, shown } from '../errors.ts';
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -23,21 +23,18 @@ export function exitCodeOf(error: unknown): number {
     : exitCodes.failed;
 }
 
-function valueText(value: unknown): string {
-  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-}
-
-// `sluice.yaml:7: pools.web.strategy is "fast": expected one of …`
-function issueLine(file: string | undefined, issue: Issue): string {
-  const { path, value, expected, message, line } = issue;
-  const place = [file, line].filter((part) => part !== undefined).join(':');
+// `sluice.yaml:7:15: pools.web.strategy is "fast": expected one of …`
+function issueLine(asked: string | undefined, issue: Issue): string {
+  const { path, value, expected, message, line, column, file = asked } = issue;
+  const place = [file, line, column].filter((part) => part !== undefined).join(':');
   const subject = path === '' ? 'the configuration' : path;
-  // An unknown key's message says more than its value does.
-  const says = message.startsWith('unknown key')
-    ? `${subject}: ${message}`
-    : `${subject} is ${valueText(value)}: expected ${expected}`;
-  return place === '' ? says : `${place}: ${says}`;
+  // Of an unknown key, and of text that cannot be read, the message says more than the value.
+  const says =
+    message.startsWith('unknown key') || (path === '' && value === undefined)
+      ? `${subject}: ${message}`
+      : `${subject} is ${shown(value)}: expected ${expected}`;
+  const whole = `${says}${meantText(issue)}`;
+  return place === '' ? whole : `${place}: ${whole}`;
 }
 
 // Lines for people, without a stack: those are for our own mistakes.

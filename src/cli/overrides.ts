@@ -1,7 +1,8 @@
 // Settings that the command line and the environment state over the file's: a flag wins over its
-// variable, the variable over the file.
-import { Option } from 'commander';
+// variable, that over one of other balancers (`LOAD_BALANCER_*`), and that over the file.
+import { InvalidArgumentError, Option } from 'commander';
 import { parseAddress } from '../config/address.ts';
+import { type EnvironmentSettings, environment } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import { type LogLevel, logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
@@ -13,14 +14,16 @@ export interface Overrides {
   readonly engine?: EngineChoice;
   readonly logLevel?: LogLevel;
   readonly admin?: string;
+  // `false`: the flag's negation.
+  readonly watch?: 'on' | 'off' | 'true' | 'false' | false;
 }
 
 export const adminDefault = '127.0.0.1:9123';
 
 export const overrideOptions = (): Option[] => [
-  new Option('--workers <n>', 'worker threads, or auto: one for each processor').env(
-    'SLUICE_WORKERS',
-  ),
+  new Option('--workers <n>', 'worker threads, or auto: one for each processor')
+    .argParser(checked(workersOf))
+    .env('SLUICE_WORKERS'),
   new Option('--engine <name>', 'how workers talk to the kernel')
     .choices(['auto', 'io_uring', 'epoll'])
     .env('SLUICE_ENGINE'),
@@ -30,8 +33,31 @@ export const overrideOptions = (): Option[] => [
   new Option(
     '--admin <address>',
     `where /health and /metrics answer: host:port, unix:/path or off (default: ${adminDefault})`,
-  ).env('SLUICE_ADMIN'),
+  )
+    .argParser(checked((text) => adminOf(text, {}, undefined)))
+    .env('SLUICE_ADMIN'),
 ];
+
+export const watchOptions = (): Option[] => [
+  new Option('--watch [on|off]', 'take over changes of the file by itself (default: on)')
+    .choices(['on', 'off', 'true', 'false'])
+    .preset('on')
+    .env('SLUICE_WATCH'),
+  new Option('--no-watch', 'the same as --watch off'),
+];
+
+// Commander's complaint names the flag, or the variable, that the text comes from.
+const checked =
+  (parse: (text: string) => unknown) =>
+  (text: string): string => {
+    try {
+      parse(text);
+    } catch (error) {
+      if (error instanceof UsageError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+    return text;
+  };
 
 function workersOf(text: string): number | 'auto' {
   if (text === 'auto') return text;
@@ -42,25 +68,44 @@ function workersOf(text: string): number | 'auto' {
   );
 }
 
-function adminOf(stated: string | undefined, config: Config): Config['admin'] {
+// Another port on the host that the file says, or on this one.
+function withPort(listen: string, port: number): string {
+  const host = listen.startsWith('unix:') ? '127.0.0.1' : listen.replace(/:\d+$/, '');
+  return `${host}:${port}`;
+}
+
+function adminOf(
+  stated: string | undefined,
+  { admin }: Pick<Config, 'admin'>,
+  port: number | undefined,
+): Config['admin'] {
   if (stated === 'off') return undefined;
-  if (stated === undefined) return config.admin ?? { listen: adminDefault };
+  if (stated === undefined) {
+    const { listen } = admin ?? { listen: adminDefault };
+    if (port === undefined) return admin ?? { listen };
+    return { ...admin, listen: withPort(listen, port) };
+  }
   if (parseAddress(stated, '127.0.0.1') === undefined) {
     throw new UsageError(`--admin is '${stated}': expected host:port, unix:/path or off`);
   }
-  return { listen: stated };
+  return { ...admin, listen: stated };
 }
 
 // Throws a UsageError.
-export function withOverrides(config: Config, overrides: Overrides): Config {
-  const { workers, engine, logLevel, admin } = overrides;
+export function withOverrides(
+  config: Config,
+  overrides: Overrides,
+  others: EnvironmentSettings = environment(),
+): Config {
+  const { workers, engine, logLevel = others.logLevel, admin, watch } = overrides;
   const { admin: _, ...rest } = config;
-  const listen = adminOf(admin, config);
+  const listen = adminOf(admin, config, others.webPort);
   return {
     ...rest,
     ...(workers === undefined ? {} : { workers: workersOf(workers) }),
     ...(engine === undefined ? {} : { engine }),
     ...(logLevel === undefined ? {} : { logLevel }),
+    ...(watch === undefined ? {} : { watch: watch === 'on' || watch === 'true' }),
     ...(listen === undefined ? {} : { admin: listen }),
   };
 }

@@ -1,9 +1,10 @@
 // The command line: which commands and options there are, and what ends with which exit code.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { configPlaces, findConfigFile } from '../config/find.ts';
 import { type DemoOptions, demo } from './demo.ts';
-import { exitCodeOf, exitCodes, failureLines } from './failure.ts';
-import { type Overrides, overrideOptions } from './overrides.ts';
+import { exitCodeOf, exitCodes, failureLines, UsageError } from './failure.ts';
+import { type Overrides, overrideOptions, watchOptions } from './overrides.ts';
 import { run } from './run.ts';
 import { validate } from './validate.ts';
 
@@ -24,34 +25,50 @@ interface Outcome {
   file: string | undefined;
 }
 
+interface ConfigOption {
+  readonly config?: string;
+}
+
+function missingFile(): never {
+  const places = configPlaces(process.cwd()).join(', ');
+  throw new UsageError(`there is no configuration file: -c names one; looked for ${places}`);
+}
+
 function programOf(outcome: Outcome): Command {
   const program = new Command('sluice')
     .description('A load balancer for Linux.')
     .version(packageVersion())
     .addHelpText('after', exitHelp)
     .exitOverride();
-  const configOption = new Option('-c, --config <file>', 'YAML or JSON')
-    .env('SLUICE_CONFIG')
-    .makeOptionMandatory();
+  const configOption = new Option(
+    '-c, --config <file>',
+    'YAML, JSON, TypeScript or JavaScript; otherwise the first there is of sluice.config.ts, ' +
+      '.js or .mjs, sluice.yaml, .yml or .json here, and /etc/sluice/sluice.yaml',
+  ).env('SLUICE_CONFIG');
   const withFile = (command: Command): Command => command.addOption(configOption);
   const withSettings = (command: Command): Command => {
     for (const option of overrideOptions()) command.addOption(option);
     return command;
   };
-  withSettings(withFile(program.command('run').description('balance as a file says'))).action(
-    async ({ config, ...overrides }: Overrides & { readonly config: string }) => {
+  const running = withSettings(withFile(program.command('run')))
+    .description('balance as a file says; without one, open the admin API alone')
+    .action(async ({ config = findConfigFile(), ...overrides }: Overrides & ConfigOption) => {
       outcome.file = config;
       outcome.code = await run(config, overrides);
-    },
-  );
+    });
+  for (const option of watchOptions()) running.addOption(option);
   withFile(program.command('validate').description('check a file and start nothing')).action(
-    async ({ config }: { readonly config: string }) => {
+    async ({ config = findConfigFile() }: ConfigOption) => {
       outcome.file = config;
-      outcome.code = await validate(config, printLine);
+      outcome.code = await validate(config ?? missingFile(), printLine);
     },
   );
   withSettings(program.command('demo').description('balance three backends of its own'))
-    .option('--port <n>', 'where to listen on 127.0.0.1; 0 takes a free port', '8080')
+    .addOption(
+      new Option('--port <n>', 'where to listen on 127.0.0.1; 0 takes a free port')
+        .default('8080')
+        .env('SLUICE_DEMO_PORT'),
+    )
     .action(async (options: DemoOptions) => {
       outcome.code = await demo(options, printLine);
     });

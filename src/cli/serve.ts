@@ -17,12 +17,13 @@ function addressText(address: ReturnType<LoadBalancer['address']>): string {
   return `${host}:${address.port}`;
 }
 
-function announce(lb: LoadBalancer, log: Logger): void {
+function announce(lb: LoadBalancer, log: Logger, file: string | undefined): void {
   const { engine, workers, listeners } = lb.stats();
   log.info('serving', {
     listeners: Object.keys(listeners).map((name) => `${name} ${addressText(lb.address(name))}`),
     workers: workers.length,
     engine,
+    ...(file === undefined ? {} : { config: file }),
     ...(lb.adminAddress === undefined ? {} : { admin: lb.adminAddress }),
   });
 }
@@ -32,23 +33,18 @@ export interface Serving {
   readonly logLevel: LogLevel | undefined;
   // Called when traffic can come.
   readonly ready?: (lb: LoadBalancer) => void;
-  // Called before the file is read again. Throws when it cannot be used.
-  readonly check?: () => Promise<unknown>;
+  // Where the configuration comes from.
+  readonly file?: string;
 }
 
 // Resolves with the exit code. Throws when the balancer cannot be started.
-export async function serve({ source, logLevel, ready, check }: Serving): Promise<number> {
+export async function serve({ source, logLevel, ready, file }: Serving): Promise<number> {
   const log = createLogger({ level: logLevel ?? 'info' });
   const lb = await createLoadBalancer(source, { logger: log });
   keepServing(log);
   const reload = async (): Promise<void> => {
-    try {
-      await check?.();
-      const { sequence } = await lb.reload();
-      log.info('configuration read again', { generation: sequence });
-    } catch (error) {
-      log.error('configuration not taken over, the old one stays', { error });
-    }
+    if (file === undefined) log.warn('there is no configuration file to read again');
+    else await lb.reload().catch(() => {});
   };
   const close = async (signal: string): Promise<void> => {
     log.info('draining', { signal });
@@ -57,7 +53,7 @@ export async function serve({ source, logLevel, ready, check }: Serving): Promis
   };
   // Who reads that it serves may send a signal at once.
   const ended = untilSignalled({ close, reload }, (code) => process.exit(code));
-  announce(lb, log);
+  announce(lb, log, file);
   ready?.(lb);
   return ended;
 }

@@ -1,13 +1,13 @@
 // `sluice validate`: says everything that is wrong with a file, and starts nothing.
-import { readConfigFile } from './config-file.ts';
+import { checkConfigFile } from './config-file.ts';
 import { exitCodes } from './failure.ts';
 
 const counted = (count: number, noun: string): string =>
   `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-// Throws what `readConfigFile` throws.
+// Throws what `checkConfigFile` throws.
 export async function validate(path: string, print: (line: string) => void): Promise<number> {
-  const { listeners, pools } = (await readConfigFile(path)).model;
+  const { listeners, pools } = await checkConfigFile(path);
   const backends = [...pools.values()].reduce((sum, pool) => sum + pool.backends.size, 0);
   const parts = [
     counted(listeners.size, 'listener'),

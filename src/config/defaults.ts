@@ -1,5 +1,5 @@
 // What holds where a configuration is silent.
-import type { HttpOptions, PoolHttpOptions } from '../model/types.ts';
+import type { DnsSettings, HttpOptions, PoolHttpOptions } from '../model/types.ts';
 import { parseDuration } from './units.ts';
 
 export const defaults = {
@@ -8,6 +8,7 @@ export const defaults = {
   drainTimeoutMs: 30_000,
   // Further backends tried after a failed connect.
   connectRetries: 2,
+  dns: { servers: [], refreshMs: 30_000 } satisfies DnsSettings,
   http: {
     requestHeadTimeoutMs: 10_000,
     clientIdleTimeoutMs: 60_000,

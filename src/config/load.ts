@@ -1,9 +1,7 @@
 // Unknown data becomes what a provider states: checked as a whole, then parsed. Every problem is
 // collected with its path, value and expectation, and nothing is guessed.
-import { readFile } from 'node:fs/promises';
-import { isMap, isPair, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { configError, type Issue, reasonOf, SluiceError } from '../errors.ts';
+import { configError, type Issue } from '../errors.ts';
 import type {
   Desired,
   DesiredPool,
@@ -14,59 +12,21 @@ import type {
 } from '../model/types.ts';
 import { parseAddress, parseBackendAddress } from './address.ts';
 import { accepted, defaults, duration } from './defaults.ts';
+import { type Document, type Locate, readDocument } from './document.ts';
 import { listenerOf } from './listener.ts';
-import { type Key, pathText } from './paths.ts';
-import { type BackendConfig, type Config, configSchema, type PoolConfig } from './schema.ts';
-import { modesWith } from './schema-listener.ts';
+import { isModule, runModule } from './module.ts';
+import { pathText } from './paths.ts';
+import { issuesOf, valueAt, withPlaces } from './problems.ts';
+import {
+  type BackendConfig,
+  type Config,
+  configSchema,
+  type PoolConfig,
+  poolSchema,
+} from './schema.ts';
+import { listener } from './schema-listener.ts';
 
 export type { Config } from './schema.ts';
-
-// Line of the value at a path, counted from 1.
-export type Locate = (path: readonly Key[]) => number | undefined;
-
-const valueAt = (input: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null
-        ? (value as Record<PropertyKey, unknown>)[key]
-        : undefined,
-    input,
-  );
-
-// An unknown key, and where it is known: keys of one mode are no use in another.
-function unknownKey(parent: unknown, key: string): { expected: string; message: string } {
-  const { mode } = (parent ?? {}) as { mode?: unknown };
-  const others = mode === 'tcp' || mode === 'http' ? modesWith(key) : [];
-  if (others.length === 0) return { expected: 'a known key', message: `unknown key '${key}'` };
-  const expected = `'${key}' only in mode ${others.join(', ')}`;
-  return { expected, message: `expected ${expected}` };
-}
-
-function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined): Issue[] {
-  const make = (path: readonly PropertyKey[], expected: string, message: string): Issue => {
-    const line = locate?.(path as readonly Key[]);
-    const value = valueAt(input, path);
-    const issue = { path: pathText(path), value, expected, message };
-    return line === undefined ? issue : { ...issue, line };
-  };
-  return error.issues.flatMap((issue) => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => {
-        const { expected, message } = unknownKey(valueAt(input, issue.path), key);
-        return make([...issue.path, key], expected, message);
-      });
-    }
-    if (issue.code === 'invalid_key') {
-      const text = issue.issues[0]?.message ?? issue.message;
-      return [make(issue.path, text.replace(/^expected /, ''), text)];
-    }
-    const expected = issue.message.replace(/^expected /, '');
-    const value = valueAt(input, issue.path);
-    const shown = value === undefined ? 'nothing' : (JSON.stringify(value) ?? String(value));
-    const short = shown.length > 80 ? `${shown.slice(0, 77)}…` : shown;
-    return [make(issue.path, expected, `${issue.message}, found ${short}`)];
-  });
-}
 
 export function backendOf(config: BackendConfig): StatedBackend {
   const text = typeof config === 'string' ? config : config.address;
@@ -122,90 +82,101 @@ function settingsOf(config: Config): Settings {
     logLevel: config.logLevel ?? 'info',
     adminListen:
       config.admin === undefined ? undefined : parseAddress(config.admin.listen, '127.0.0.1'),
+    dns: {
+      servers: config.dns?.servers ?? defaults.dns.servers,
+      refreshMs: duration(config.dns?.refresh, defaults.dns.refreshMs),
+    },
   };
 }
 
-// Throws ERR_SLUICE_CONFIG with all issues. `source` names who states it.
-export function parseConfig(input: unknown, source: string, locate?: Locate): Desired {
+// A copy without the keys that are not known; what else is wrong with the rest shows then, too.
+function withoutUnknown(input: unknown, error: z.ZodError): unknown {
+  try {
+    const copy = structuredClone(input);
+    for (const issue of error.issues) {
+      if (issue.code !== 'unrecognized_keys') continue;
+      const parent = valueAt(copy, issue.path) as Record<string, unknown>;
+      for (const key of issue.keys) delete parent[key];
+    }
+    return copy;
+  } catch {
+    // It holds functions, which a program can export.
+    return input;
+  }
+}
+
+// The listeners and pools that are well formed, of a configuration that is not. Of a pool that is
+// not, the name is left, so that routes to it are no mistake of their own.
+function wellFormed(input: unknown): Config {
+  const all = (input ?? {}) as Readonly<Record<string, unknown>>;
+  const entries = (value: unknown): [string, unknown][] =>
+    typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  const listeners = entries(all['listeners']).flatMap(([name, one]) => {
+    const checked = listener.safeParse(one);
+    return checked.success ? [[name, checked.data] as const] : [];
+  });
+  const pools = entries(all['pools']).map(([name, one]) => {
+    const checked = poolSchema.safeParse(one);
+    return [name, checked.success ? checked.data : {}] as const;
+  });
+  return { listeners: Object.fromEntries(listeners), pools: Object.fromEntries(pools) };
+}
+
+export interface Checked {
+  // What is well formed; all of it when there are no issues.
+  readonly desired: Desired;
+  // In the order of the document where it has lines.
+  readonly issues: readonly Issue[];
+}
+
+// Everything that is wrong with what one provider states, and what is not. `source` names it.
+export function checkConfig(input: unknown, source: string, locate?: Locate): Checked {
   const checked = configSchema.safeParse(input);
-  if (!checked.success) throw configError(issuesOf(checked.error, input, locate), checked.error);
-  const config = checked.data;
-  const issues: Issue[] = [];
+  const issues = checked.success ? [] : issuesOf(checked.error, input, locate);
+  const config = checked.success ? checked.data : wellFormed(withoutUnknown(input, checked.error));
+  const found: Issue[] = [];
   const desired: Desired = {
     source,
     settings: settingsOf(config),
     listeners: new Map(
-      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one, issues)]),
+      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one, found)]),
     ),
     pools: new Map(
-      Object.entries(config.pools).map(([name, one]) => [name, poolOf(name, one, issues)]),
+      Object.entries(config.pools).map(([name, one]) => [name, poolOf(name, one, found)]),
     ),
   };
+  const all = locate === undefined ? found : withPlaces(found, locate);
+  return { desired, issues: inOrder([...issues, ...all]) };
+}
+
+export const inOrder = (issues: readonly Issue[]): Issue[] => {
+  const place = ({ line = Number.POSITIVE_INFINITY, column = 0 }: Issue) => [line, column] as const;
+  return [...issues].sort((one, other) => {
+    const [[lineA, columnA], [lineB, columnB]] = [place(one), place(other)];
+    return lineA === lineB ? columnA - columnB : lineA - lineB;
+  });
+};
+
+// Throws ERR_SLUICE_CONFIG with all issues. `source` names who states it.
+export function parseConfig(input: unknown, source: string, locate?: Locate): Desired {
+  const { desired, issues } = checkConfig(input, source, locate);
   if (issues.length > 0) throw configError(issues);
   return desired;
 }
 
-export interface Document {
-  readonly input: unknown;
-  readonly locate: Locate;
-}
-
-// YAML, and with it JSON. Throws ERR_SLUICE_CONFIG_FILE with the line of a syntax error.
-export async function readDocument(path: string): Promise<Document> {
-  const failed = (reason: string, cause?: unknown): SluiceError =>
-    new SluiceError('ERR_SLUICE_CONFIG_FILE', { path, reason }, { cause });
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw failed(reasonOf(cause), cause);
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true });
-  const [error] = document.errors;
-  if (error !== undefined) throw failed(error.message.trim(), error);
-  const locate: Locate = (path) => {
-    for (let length = path.length; length > 0; length--) {
-      const parent = document.getIn(path.slice(0, length - 1), true);
-      const key = path[length - 1];
-      // For a mapping the line of the key, which is where the eye looks.
-      const pair = isMap(parent)
-        ? parent.items.find((item) => isPair(item) && nameOf(item.key) === String(key))
-        : undefined;
-      const node = pair === undefined ? document.getIn(path.slice(0, length), true) : pair.key;
-      const range = (node as { range?: readonly number[] } | undefined)?.range;
-      if (range?.[0] !== undefined) return lines.linePos(range[0]).line;
-    }
-    return undefined;
-  };
-  return { input: document.toJS() ?? {}, locate };
-}
-
-const nameOf = (key: unknown): string => String((key as { value?: unknown } | null)?.value ?? key);
-
-export const withLines = (issues: readonly Issue[], locate: Locate): Issue[] =>
-  issues.map((issue) => {
-    const path = [...issue.path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map((found) =>
-      found[2] === undefined ? (found[1] ?? '') : Number(found[2]),
-    );
-    const line = locate(path);
-    return issue.line !== undefined || line === undefined ? issue : { ...issue, line };
-  });
+// What a file says, be it data or a program. Throws ERR_SLUICE_CONFIG_FILE with the place.
+export const readConfig = (path: string): Promise<Document> =>
+  isModule(path) ? runModule(path) : readDocument(path);
 
 // What a file states. Throws ERR_SLUICE_CONFIG_FILE or ERR_SLUICE_CONFIG.
 export async function loadDesired(path: string, source: string): Promise<Desired> {
-  const { input, locate } = await readDocument(path);
-  try {
-    return parseConfig(input, source, locate);
-  } catch (error) {
-    if (!(error instanceof SluiceError) || error.code !== 'ERR_SLUICE_CONFIG') throw error;
-    throw configError(withLines(error.issues, locate), error.cause);
-  }
+  const { input, locate } = await readConfig(path);
+  return parseConfig(input, source, locate);
 }
 
 // Reads and checks a file and returns what it says.
 export async function loadConfigFile(path: string): Promise<Config> {
-  const { input } = await readDocument(path);
-  await loadDesired(path, 'file');
+  const { input, locate } = await readConfig(path);
+  parseConfig(input, 'file', locate);
   return input as Config;
 }

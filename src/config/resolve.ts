@@ -1,6 +1,7 @@
-// Host names become addresses here, once, when a configuration is applied. IPv4 is preferred where
-// a name has both; the first answer is taken. A name that is looked up again later (at the next
-// `apply`) and has moved makes a new backend, and the old one is drained.
+// Host names become addresses here, when a configuration is applied; `providers/names.ts` looks
+// them up again. A backend has one address: where a name stands for several, the one it has as long
+// as the name still stands for it, else the first, IPv4 before IPv6. One that moves is a new
+// backend, and the old one is drained.
 import { lookup } from 'node:dns/promises';
 import { configError, type Issue, reasonOf, SluiceError } from '../errors.ts';
 import type {
@@ -8,13 +9,15 @@ import type {
   Backend,
   Desired,
   DesiredPool,
+  DnsSettings,
   Listener,
   StatedAddress,
   StatedBackend,
 } from '../model/types.ts';
-import { ipAddress, targetText } from './address.ts';
+import { ipAddress, parseBackendAddress, targetText } from './address.ts';
 
-export type Lookup = (host: string) => Promise<string>;
+// The address to use of a host. `dns`: what the configuration that names the host says.
+export type Lookup = (host: string, dns?: DnsSettings) => Promise<string>;
 
 export const systemLookup: Lookup = async (host) =>
   (await lookup(host, { verbatim: false })).address;
@@ -22,11 +25,13 @@ export const systemLookup: Lookup = async (host) =>
 // Looks every name up once, all at the same time. `failed` collects what cannot be resolved.
 class Names {
   readonly #lookup: Lookup;
+  readonly #dns: DnsSettings | undefined;
   readonly #known = new Map<string, Promise<string | SluiceError>>();
   readonly failed: Issue[] = [];
 
-  constructor(lookupName: Lookup) {
+  constructor(lookupName: Lookup, dns: DnsSettings | undefined) {
     this.#lookup = lookupName;
+    this.#dns = dns;
   }
 
   async resolve(address: StatedAddress, path: string): Promise<Address | undefined> {
@@ -34,7 +39,7 @@ class Names {
     const { host, port } = address;
     let answer = this.#known.get(host);
     if (answer === undefined) {
-      answer = this.#lookup(host).catch(
+      answer = this.#lookup(host, this.#dns).catch(
         (cause: unknown) =>
           new SluiceError('ERR_SLUICE_RESOLVE', { host, path, reason: reasonOf(cause) }, { cause }),
       );
@@ -43,10 +48,11 @@ class Names {
     const found = await answer;
     const resolved = found instanceof SluiceError ? undefined : ipAddress(found, port);
     if (resolved === undefined) {
+      const reason = found instanceof SluiceError ? reasonOf(found.cause) : found;
       this.failed.push({
         path,
         value: address.text,
-        expected: 'a name that can be resolved',
+        expected: `a name that can be resolved (${reason})`,
         message: found instanceof SluiceError ? found.message : `${host} resolved to ${found}`,
       });
     }
@@ -67,10 +73,10 @@ async function resolvePool(
   pool: DesiredPool,
 ): Promise<DesiredPool<Backend>> {
   const backends = new Map<string, Backend>();
-  for (const [id, backend] of pool.backends) {
+  for (const [index, [id, backend]] of [...pool.backends].entries()) {
     const stated = backend.address;
     const address =
-      stated.kind === 'name' ? await names.resolve(stated, `${path}.backends.${id}`) : stated;
+      stated.kind === 'name' ? await names.resolve(stated, `${path}.backends[${index}]`) : stated;
     if (address !== undefined) backends.set(id, withAddress(backend, address));
   }
   return { ...pool, backends };
@@ -85,12 +91,17 @@ async function resolveListener(names: Names, path: string, listener: Listener): 
   return { ...listener, target: resolved, targetText: targetText(resolved) };
 }
 
-// Throws ERR_SLUICE_CONFIG with every name that has no address.
-export async function resolveDesired(
+export interface Resolved {
+  // Without what has no address.
+  readonly desired: Desired<Backend>;
+  readonly issues: readonly Issue[];
+}
+
+export async function resolveNames(
   desired: Desired,
   lookupName: Lookup = systemLookup,
-): Promise<Desired<Backend>> {
-  const names = new Names(lookupName);
+): Promise<Resolved> {
+  const names = new Names(lookupName, desired.settings?.dns);
   const pools = await Promise.all(
     [...desired.pools].map(
       async ([name, pool]) => [name, await resolvePool(names, `pools.${name}`, pool)] as const,
@@ -102,8 +113,45 @@ export async function resolveDesired(
         [name, await resolveListener(names, `listeners.${name}`, listener)] as const,
     ),
   );
-  if (names.failed.length > 0) {
-    throw configError(names.failed);
-  }
-  return { ...desired, listeners: new Map(listeners), pools: new Map(pools) };
+  const resolved = { ...desired, listeners: new Map(listeners), pools: new Map(pools) };
+  return { desired: resolved, issues: names.failed };
+}
+
+// Throws ERR_SLUICE_CONFIG with every name that has no address.
+export async function resolveDesired(
+  desired: Desired,
+  lookupName: Lookup = systemLookup,
+): Promise<Desired<Backend>> {
+  const { desired: resolved, issues } = await resolveNames(desired, lookupName);
+  if (issues.length > 0) throw configError(issues);
+  return resolved;
+}
+
+// The name a backend was stated by, with its port; undefined when it was stated by an address.
+export function nameOf(id: string): { readonly host: string; readonly port: number } | undefined {
+  const stated = parseBackendAddress(id);
+  return stated?.kind === 'name' ? stated : undefined;
+}
+
+// The same statement with the backends of `host` at one of these addresses. What does not change
+// stays the same object, and so does the whole when nothing does.
+export function readdressed(
+  desired: Desired<Backend>,
+  host: string,
+  addresses: readonly string[],
+): Desired<Backend> {
+  const pools = [...desired.pools].map(([name, pool]) => {
+    const backends = [...pool.backends].map(([id, backend]) => {
+      const stated = nameOf(id);
+      if (stated?.host !== host) return [id, backend] as const;
+      const possible = addresses.flatMap((text) => ipAddress(text, stated.port) ?? []);
+      const stays = possible.some(({ text }) => text === backend.address.text);
+      const [first] = possible;
+      return [id, stays || first === undefined ? backend : withAddress(backend, first)] as const;
+    });
+    const same = backends.every(([id, backend]) => pool.backends.get(id) === backend);
+    return [name, same ? pool : { ...pool, backends: new Map(backends) }] as const;
+  });
+  const same = pools.every(([name, pool]) => desired.pools.get(name) === pool);
+  return same ? desired : { ...desired, pools: new Map(pools) };
 }

@@ -4,16 +4,26 @@
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
-import { addressExpected, parseAddress, parseBackendAddress } from './address.ts';
+import { addressExpected, ipAddress, parseAddress, parseBackendAddress } from './address.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
+import { parseDuration } from './units.ts';
+
+const dnsServerExpected = "an address like '10.0.0.53' or '10.0.0.53:5353'";
+function isDnsServer(text: string): boolean {
+  if (ipAddress(text, 53) !== undefined) return true;
+  const address = parseAddress(text, '');
+  return address?.kind === 'ip' && address.port > 0;
+}
 
 const backendAddress = z
   .string({ error: `expected ${addressExpected}` })
   .refine((text) => parseBackendAddress(text) !== undefined, {
     error: `expected ${addressExpected}`,
   })
-  .describe('Host names are looked up once, when the configuration is applied.');
+  .describe(
+    'Host names are looked up when the configuration is applied, and again after their TTL.',
+  );
 
 export const backendSchema = z.union(
   [
@@ -26,7 +36,7 @@ export const backendSchema = z.union(
   { error: `expected ${addressExpected}, or { address, weight }` },
 );
 
-const pool = z.strictObject({
+export const poolSchema = z.strictObject({
   strategy: oneOf(
     ['round_robin', 'least_connections', 'p2c'],
     'How a backend is chosen. Default round_robin.',
@@ -56,6 +66,23 @@ const pool = z.strictObject({
     .optional(),
 });
 
+const dns = z
+  .strictObject({
+    servers: z
+      .array(
+        z.string().refine((text) => isDnsServer(text), { error: `expected ${dnsServerExpected}` }),
+        { error: `expected a list of ${dnsServerExpected}` },
+      )
+      .max(8, { error: 'expected at most 8 servers' })
+      .describe("Asked for the addresses of host names. Without: the system's way.")
+      .optional(),
+    refresh: duration('Names are looked up again after their TTL, and no later than this.')
+      .refine((text) => (parseDuration(text) ?? 0) >= 1000, { error: 'expected at least 1s' })
+      .meta({ default: '30s' })
+      .optional(),
+  })
+  .describe('How the host names of backends are looked up.');
+
 const named = <T extends z.ZodType>(value: T, max: number, what: string) =>
   z
     .record(name, value, { error: `expected ${what} by name` })
@@ -63,6 +90,7 @@ const named = <T extends z.ZodType>(value: T, max: number, what: string) =>
 
 export const configSchema = z
   .strictObject({
+    $schema: z.string().describe('Where editors find the JSON Schema of this file.').optional(),
     workers: z
       .union([z.literal('auto'), count('Worker threads.', 1, limits.workersMax)], {
         error: `expected 'auto' or a whole number from 1 to ${limits.workersMax}`,
@@ -89,13 +117,19 @@ export const configSchema = z
           .describe('Where the admin API answers. `:port` is this host only.'),
       })
       .optional(),
+    watch: z
+      .boolean({ error: 'expected true or false' })
+      .describe('Takes over changes of the file by itself.')
+      .meta({ default: true })
+      .optional(),
+    dns: dns.optional(),
     listeners: named(listener, limits.listenersMax, 'listeners'),
-    pools: named(pool, limits.poolsMax, 'pools'),
+    pools: named(poolSchema, limits.poolsMax, 'pools'),
   })
   .meta({ title: 'Configuration of sluice' });
 
 // What people write.
 export type Config = z.input<typeof configSchema>;
 export type { ListenerConfig } from './schema-listener.ts';
-export type PoolConfig = z.input<typeof pool>;
+export type PoolConfig = z.input<typeof poolSchema>;
 export type BackendConfig = z.input<typeof backendSchema>;

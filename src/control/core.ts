@@ -5,10 +5,12 @@ import { reasonOf, SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Backend, Desired, EngineChoice } from '../model/types.ts';
 import { ApiProvider } from '../providers/api.ts';
+import { type Lookup, readdressed } from '../providers/inputs.ts';
 import type { Provider } from '../providers/provider.ts';
 import { type MetricsView, Reader } from '../shm/read.ts';
 import { Region } from '../shm/region.ts';
 import { Acks } from './acks.ts';
+import { Applies } from './applies.ts';
 import { type Applied, type Committed, Controller } from './controller.ts';
 import type { Emit } from './events.ts';
 import { removeSocketFile } from './listeners.ts';
@@ -27,6 +29,8 @@ export interface CoreOptions {
   readonly provider: Provider | undefined;
   readonly emit: Emit;
   readonly log: Logger;
+  // The address of a host name.
+  readonly lookup: Lookup;
   // How long a worker may take to follow a change.
   readonly ackTimeoutMs: number;
   // Without a turn for so long a worker is stuck.
@@ -46,8 +50,10 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export class Core {
   readonly controller: Controller;
   readonly api: ApiProvider = new ApiProvider();
+  readonly applies: Applies = new Applies();
   readonly reader: Reader;
   readonly log: Logger;
+  readonly lookup: Lookup;
   readonly #options: CoreOptions;
   readonly #region: Region;
   readonly #acks: Acks;
@@ -58,6 +64,7 @@ export class Core {
   constructor(options: CoreOptions) {
     this.#options = options;
     this.log = options.log;
+    this.lookup = options.lookup;
     this.#region = new Region(options.fleet.region, options.fleet.areas);
     this.reader = new Reader(this.#region);
     const { emit, log, stuckAfterMs } = options;
@@ -132,6 +139,19 @@ export class Core {
     }, signal);
   }
 
+  // Backends of `host` that are at none of these addresses any more move to the first of them.
+  async readdress(host: string, addresses: readonly string[]): Promise<void> {
+    const { provider } = this.#options;
+    const moving = (provider === undefined ? [this.api] : [provider, this.api]).filter((one) => {
+      const state = one.state();
+      return readdressed(state, host, addresses) !== state;
+    });
+    if (moving.length === 0) return;
+    await this.controller.intend(() => {
+      for (const one of moving) one.restore(readdressed(one.state(), host, addresses));
+    });
+  }
+
   view(): MetricsView {
     const { state, live, sequence } = this.controller;
     const requested = new Set<string>();
@@ -149,6 +169,7 @@ export class Core {
       version: this.#options.version,
       sequence,
       startedAtMs: this.#startedAtMs,
+      applies: this.applies.view,
       reader: this.reader,
       listeners,
       pools: [...state.pools.values()].map(({ name, slot, incarnation, settings, members }) => ({

@@ -11,6 +11,8 @@ export interface ConfigApplied {
 
 export interface Events {
   'config:applied': [ConfigApplied];
+  // A configuration was refused, or could not be published; what runs stays.
+  'config:refused': [{ readonly error: unknown }];
   'listener:listening': [{ readonly listener: string; readonly address: Bound }];
   'listener:closed': [{ readonly listener: string }];
   'backend:added': [{ readonly pool: string; readonly backend: string }];

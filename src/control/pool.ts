@@ -44,7 +44,7 @@ export class Pool {
   // Throws ERR_SLUICE_BACKEND_EXISTS. One that is on its way out stays instead.
   async add(backend: BackendConfig, { signal }: Waiting = {}): Promise<void> {
     const { controller, api } = this.#core;
-    const made = await until(backendFrom(this.name, backend), signal);
+    const made = await until(backendFrom(this.name, backend, this.#core.lookup), signal);
     await controller.intend(() => {
       this.#settings();
       if (this.#core.isWanted(this.name, made.id)) {

@@ -1,6 +1,7 @@
 // `/metrics`: everything the workers count, summed over them, and what the balancer is told to be.
 
 import type {
+  AppliesView,
   BackendView,
   Histogram,
   ListenerView,
@@ -156,6 +157,24 @@ function addBackend(out: Exposition, view: MetricsView, pool: PoolView, backend:
   addTotals(out, chosen(backendSamples, pool.takesRequests), labels, totals);
 }
 
+function addApplies(out: Exposition, applies: AppliesView): void {
+  const name = 'sluice_config_applies_total';
+  for (const result of ['success', 'failure'] as const) {
+    const value = result === 'success' ? applies.succeeded : applies.failed;
+    out.add(name, 'counter', 'Configurations that were taken over or refused.', { result }, value);
+  }
+  const last = Number(applies.lastSucceeded);
+  const isLast = 'Whether the last configuration was taken over.';
+  out.add('sluice_config_last_apply_success', 'gauge', isLast, {}, last);
+  out.add(
+    'sluice_config_last_apply_success_timestamp_seconds',
+    'gauge',
+    'When a configuration was last taken over, since the epoch.',
+    {},
+    applies.lastSuccessMs / 1000,
+  );
+}
+
 export function renderPrometheus(view: MetricsView): string {
   const out = new Exposition();
   const workers = view.reader.workers();
@@ -172,6 +191,7 @@ export function renderPrometheus(view: MetricsView): string {
     view.startedAtMs / 1000,
   );
   out.add('sluice_config_generation', 'gauge', 'The published configuration.', {}, view.sequence);
+  addApplies(out, view.applies);
   for (const worker of workers) addWorker(out, worker);
   for (const listener of view.listeners) addListener(out, view, listener);
   for (const { name, mode, routes } of view.listeners) {

@@ -66,8 +66,14 @@ function limitIssues(model: Model): Issue[] {
   );
 }
 
+export const issuesOf = (merged: Model): Issue[] => [
+  ...routeIssues(merged),
+  ...listenIssues(merged),
+  ...limitIssues(merged),
+];
+
 export function build(merged: Model): Model {
-  const issues = [...routeIssues(merged), ...listenIssues(merged), ...limitIssues(merged)];
+  const issues = issuesOf(merged);
   if (issues.length > 0) throw configError(issues);
   return merged;
 }

@@ -23,7 +23,7 @@ export interface UnixAddress {
   // `unix:/path`.
   readonly text: string;
 }
-// A host name: looked up once, when the configuration is applied.
+// A host name: looked up when the configuration is applied, and again from time to time.
 export interface NameAddress {
   readonly kind: 'name';
   readonly host: string;
@@ -39,6 +39,14 @@ export type ListenTarget =
   // Listening sockets made by another process.
   | { readonly kind: 'descriptors'; readonly descriptors: readonly number[] };
 
+// How host names are looked up.
+export interface DnsSettings {
+  // `10.0.0.53` or `10.0.0.53:5353`; empty: as the system does it.
+  readonly servers: readonly string[];
+  // A name is looked up again after its TTL, and no later than this.
+  readonly refreshMs: number;
+}
+
 export interface Settings {
   // undefined: as many as the processors this process may use.
   readonly workers: number | undefined;
@@ -47,6 +55,7 @@ export interface Settings {
   readonly maxConnections: number | undefined;
   readonly logLevel: LogLevel;
   readonly adminListen: StatedAddress | undefined;
+  readonly dns: DnsSettings;
 }
 
 export interface Listener {
@@ -170,6 +179,7 @@ export const emptyModel: Model = {
     maxConnections: undefined,
     logLevel: 'info',
     adminListen: undefined,
+    dns: { servers: [], refreshMs: 30_000 },
   },
   listeners: new Map(),
   pools: new Map(),

@@ -7,6 +7,7 @@ import { durationExpected, durationMaxMs, parseDuration } from '../config/units.
 import { SluiceError } from '../errors.ts';
 import type { Backend, Desired } from '../model/types.ts';
 
+export { type Lookup, nameOf, readdressed } from '../config/resolve.ts';
 export type { BackendConfig, Config } from '../config/schema.ts';
 
 // Text like '30s', or milliseconds.

@@ -223,12 +223,22 @@ export class Reader {
   }
 }
 
+// How often configurations were taken over, and how often one was refused.
+export interface AppliesView {
+  readonly succeeded: number;
+  readonly failed: number;
+  // Whether the last one was taken over, and when one was, since the epoch.
+  readonly lastSucceeded: boolean;
+  readonly lastSuccessMs: number;
+}
+
 // Who reads what under which name: everything that metrics and statistics need.
 export interface MetricsView {
   readonly version: string;
   // Sequence of the published configuration.
   readonly sequence: number;
   readonly startedAtMs: number; // since the epoch
+  readonly applies: AppliesView;
   readonly reader: Reader;
   readonly listeners: readonly ListenerView[];
   readonly pools: readonly PoolView[];

@@ -44,7 +44,7 @@ describe('sluice', () => {
   it.each([
     [[]],
     [['fly']],
-    [['run']],
+    [['validate', '-c', '']],
     [['run', '--engine', 'kqueue', '-c', 'x']],
     [['demo', '--port', 'x']],
     [['demo', '--workers', '0']],
@@ -96,23 +96,31 @@ pools:
     expect(status).toBe(2);
     const lines = stderr.trimEnd().split('\n');
     expect(lines).toHaveLength(4);
-    expect(lines[0]).toMatch(/sluice\.yaml:2: workers is "many": expected 'auto' or a whole/);
-    expect(lines[1]).toMatch(/sluice\.yaml:4: listeners\.in\.listen is "127\.0\.0\.1:99999": exp/);
-    expect(lines[2]).toMatch(/sluice\.yaml:7: pools\.web\.strategy is "fastest": expected one of/);
-    expect(lines[3]).toMatch(/sluice\.yaml:8: pools\.web\.bakends: unknown key 'bakends'/);
+    expect(lines[0]).toMatch(/sluice\.yaml:2:10: workers is "many": expected 'auto' or a whole/);
+    expect(lines[1]).toMatch(
+      /sluice\.yaml:4:17: listeners\.in\.listen is "127\.0\.0\.1:99999": exp/,
+    );
+    expect(lines[2]).toMatch(
+      /sluice\.yaml:7:15: pools\.web\.strategy is "fastest": expected one of/,
+    );
+    expect(lines[3]).toMatch(
+      /sluice\.yaml:8:5: .*unknown key 'bakends'; did you mean 'backends'\?$/,
+    );
   });
 
   it('finds what only the whole shows, with its line', () => {
     const path = file(good.replace('pool: web', 'pool: wep'));
     const { status, stderr } = sluice(['validate', '-c', path]);
     expect(status).toBe(2);
-    expect(stderr).toMatch(/sluice\.yaml:3: .*pool is "wep": expected one of the pools 'web'/);
+    expect(stderr).toMatch(
+      /sluice\.yaml:3:60: .*pool is "wep": expected one of the pools 'web'; did you mean 'web'\?/,
+    );
   });
 
   it('tells where the syntax is wrong, and what cannot be read', () => {
     const broken = sluice(['validate', '-c', file('listeners: [\n')]);
     expect(broken).toMatchObject({ status: 2 });
-    expect(broken.stderr).toMatch(/line \d/);
+    expect(broken.stderr).toMatch(/sluice\.yaml:2:1: /);
     const missing = sluice(['validate', '-c', '/nowhere/sluice.yaml']);
     expect(missing.status).toBe(2);
     expect(missing.stderr).toMatch(/ENOENT/);

@@ -126,10 +126,10 @@ pools:
     const text = 'listeners: {}\npools:\n  web:\n    strategy: x\n    colour: red\n';
     const error = (await loadDesired(write('b.yaml', text), 'file').catch((e) => e)) as SluiceError;
     expect(error.issues).toEqual([
-      expect.objectContaining({ path: 'pools.web.strategy', line: 4 }),
-      expect.objectContaining({ path: 'pools.web.colour', line: 5 }),
+      expect.objectContaining({ path: 'pools.web.strategy', line: 4, column: 15 }),
+      expect.objectContaining({ path: 'pools.web.colour', line: 5, column: 5 }),
     ]);
-    expect(error.message).toContain('line 4, pools.web.strategy: expected one of');
+    expect(error.message).toContain('line 4:15, pools.web.strategy: expected one of');
   });
 
   it('tell why they cannot be read', async () => {

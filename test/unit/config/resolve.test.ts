@@ -34,7 +34,7 @@ describe('resolveDesired', () => {
     await expect(failing).rejects.toMatchObject({
       code: 'ERR_SLUICE_CONFIG',
       issues: expect.arrayContaining([
-        expect.objectContaining({ path: 'pools.web.backends.b.example:1', value: 'b.example:1' }),
+        expect.objectContaining({ path: 'pools.web.backends[0]', value: 'b.example:1' }),
         expect.objectContaining({ path: 'listeners.in.listen', value: 'me.example:80' }),
       ]),
     });

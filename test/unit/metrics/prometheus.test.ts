@@ -55,6 +55,7 @@ function viewOf(
     version: '1.2.3',
     sequence: 9,
     startedAtMs: 1_700_000_000_500,
+    applies: { succeeded: 3, failed: 1, lastSucceeded: false, lastSuccessMs: 1_700_000_001_000 },
     reader: fake.reader,
     listeners: [
       {
@@ -96,6 +97,15 @@ function viewOf(
 const render = (fake: FakeRegion): Metrics => new Metrics(renderPrometheus(viewOf(fake)));
 
 describe('the text of Prometheus', () => {
+  it('says how applying configurations went', () => {
+    const metrics = render(twoWorkers());
+    expect(metrics.one('sluice_config_applies_total', { result: 'success' })).toBe(3);
+    expect(metrics.one('sluice_config_applies_total', { result: 'failure' })).toBe(1);
+    expect(metrics.one('sluice_config_last_apply_success')).toBe(0);
+    const at = 'sluice_config_last_apply_success_timestamp_seconds';
+    expect(metrics.one(at)).toBe(1_700_000_001);
+  });
+
   it('escapes labels', () => {
     expect(escapeLabel('a"b\\c\nd')).toBe('a\\"b\\\\c\\nd');
     const id = 'unix:/run/"odd\\".sock';

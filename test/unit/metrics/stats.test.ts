@@ -22,6 +22,7 @@ const viewOf = ({ reader }: FakeRegion): MetricsView => ({
   version: '1.2.3',
   sequence: 2,
   startedAtMs: 1_000,
+  applies: { succeeded: 1, failed: 0, lastSucceeded: true, lastSuccessMs: 1_000 },
   reader,
   listeners: [
     {
