@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
 import { AdminServer } from './admin/server.ts';
+import { type Difference, differences } from './config/differences.ts';
+import { printModel } from './config/print.ts';
 import type { Config } from './config/schema.ts';
 import {
   automaticWorkers,
@@ -15,6 +17,7 @@ import {
 import type { Applied } from './control/controller.ts';
 import { Core } from './control/core.ts';
 import type { Events } from './control/events.ts';
+import { Overrides } from './control/overrides.ts';
 import { Pool, type Waiting } from './control/pool.ts';
 import type { Bound } from './control/records.ts';
 import { until } from './control/waiting.ts';
@@ -25,21 +28,17 @@ import { renderPrometheus } from './metrics/prometheus.ts';
 import { readStats, type Stats } from './metrics/stats.ts';
 import { build } from './model/build.ts';
 import { limits } from './model/limits.ts';
-import type { Backend, Desired, Model, Settings } from './model/types.ts';
+import type { Backend, Desired, Flag, Model, Settings } from './model/types.ts';
 import { FileProvider } from './providers/file.ts';
-import {
-  type Duration,
-  desiredFrom,
-  type Lookup,
-  nameOf,
-  timeoutFrom,
-} from './providers/inputs.ts';
+import { type Duration, desiredFrom, type Lookup, timeoutFrom } from './providers/inputs.ts';
 import { merge } from './providers/merge.ts';
 import { Names } from './providers/names.ts';
+import { StatedProvider } from './providers/stated.ts';
 import { FileWatch } from './providers/watch.ts';
 import type { MetricsView } from './shm/read.ts';
 
 export { type ConfigExport, defineConfig } from './config/define.ts';
+export type { Difference } from './config/differences.ts';
 export {
   type Domain,
   type DomainBuilder,
@@ -52,13 +51,20 @@ export { loadConfigFile } from './config/load.ts';
 export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config/schema.ts';
 export type { Applied } from './control/controller.ts';
 export type { Events } from './control/events.ts';
+export type { Overrides, Overriding } from './control/overrides.ts';
 export type { Draining, Pool, Waiting } from './control/pool.ts';
 export type { Bound, DrainResult } from './control/records.ts';
 export { type ErrorCode, errorCodes, type Issue, SluiceError } from './errors.ts';
 export { createLogger, type Logger, type LogLevel } from './log.ts';
 export type { HealthReport } from './metrics/health.ts';
 export type { Stats } from './metrics/stats.ts';
+export type { Flag } from './model/types.ts';
 export type { Duration } from './providers/inputs.ts';
+export type {
+  ImageMapping,
+  OverridesDocument,
+  RouteConfig,
+} from './providers/overrides.ts';
 export type { BackendView, MetricsView, PoolView } from './shm/read.ts';
 
 // A configuration in a file, which `reload` reads again. With `watch: true` in it, or put there by
@@ -78,6 +84,13 @@ export interface Options {
   readonly ackTimeout?: Duration | undefined;
 }
 
+export interface Configuration {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly flags: readonly Flag[];
+  // The provider whose definition is in force: by `listener NAME` and `pool NAME`.
+  readonly owners: ReadonlyMap<string, string>;
+}
+
 export interface Closing extends Waiting {
   // How long connections may go on; the longest drainTimeout of all pools unless stated.
   readonly timeout?: Duration | undefined;
@@ -90,20 +103,18 @@ const version = (
 ).version;
 
 class LoadBalancer extends EventEmitter<Events> {
+  // Definitions made at run time.
+  readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
-  readonly #names: Names;
   #admin: AdminServer | undefined;
   #watch: FileWatch | undefined;
 
-  constructor(
-    core: (lb: LoadBalancer) => Core,
-    { file, names }: { readonly file: FileProvider | undefined; readonly names: Names },
-  ) {
+  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
     super();
     this.#core = core(this);
+    this.overrides = new Overrides(this.#core);
     this.#file = file;
-    this.#names = names;
   }
 
   get settings(): Settings {
@@ -135,8 +146,8 @@ class LoadBalancer extends EventEmitter<Events> {
   // Replaces the whole configuration. What stays the same keeps its sockets and connections; what
   // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
   async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
-    const source = this.#file === undefined ? 'api' : 'file';
-    return this.#replace(() => desiredFrom(config, source, this.#names.lookup), signal);
+    const source = this.#file === undefined ? 'config' : 'file';
+    return this.#replace(() => desiredFrom(config, source, this.#core.lookup), signal);
   }
 
   // Reads the file again that the balancer was started from. Changes made to pools at run time
@@ -165,7 +176,10 @@ class LoadBalancer extends EventEmitter<Events> {
     try {
       const desired = await until(load(), signal);
       const former = this.settings.adminListen?.text;
-      const applied = await this.#core.replace(desired, signal);
+      const applied = await this.#core.replace(desired, {
+        signal,
+        forgetsOverrides: this.#file === undefined,
+      });
       if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
       applies.succeeded();
       return applied;
@@ -199,17 +213,18 @@ class LoadBalancer extends EventEmitter<Events> {
     });
   }
 
-  // The host names of the backends that are there are followed, and no others.
-  #followNames(): void {
-    if (this.#core.isClosed) return;
-    const hosts = new Map<string, string>();
-    for (const { backends } of this.#core.controller.model.pools.values()) {
-      for (const { id, address } of backends.values()) {
-        const host = nameOf(id)?.host;
-        if (host !== undefined && address.kind === 'ip') hosts.set(host, hostOf(address.text));
-      }
-    }
-    this.#names.keep(hosts, this.settings.dns);
+  // What is in force, whoever stated it, in the language of configuration files; and what is
+  // stated and not in force.
+  configuration(): Configuration {
+    const { model, flags, owners } = this.#core.controller.merged;
+    return { config: printModel(model), flags, owners };
+  }
+  // How what is in force differs from what the file says now. Throws ERR_SLUICE_NO_FILE, and what
+  // is wrong with the file.
+  async diff({ signal }: Waiting = {}): Promise<Difference[]> {
+    if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
+    const { model } = merge([await until(this.#file.load(), signal)]);
+    return differences(printModel(build(model)), this.configuration().config);
   }
 
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
@@ -241,7 +256,6 @@ class LoadBalancer extends EventEmitter<Events> {
   // again: the first call decides.
   async close({ timeout, signal }: Closing = {}): Promise<void> {
     this.#watch?.close();
-    this.#names.close();
     await this.#core.close(timeout === undefined ? undefined : timeoutFrom(timeout), signal);
     const admin = this.#admin;
     this.#admin = undefined;
@@ -263,19 +277,9 @@ class LoadBalancer extends EventEmitter<Events> {
   static async start(lb: LoadBalancer, desired: Desired<Backend>, signal?: AbortSignal) {
     await lb.#core.start(desired, signal);
     try {
-      const { log, applies } = lb.#core;
-      lb.#names.follow({
-        log,
-        answered: (host, addresses) => {
-          const moved = lb.#core.readdress(host, addresses);
-          moved.catch((error: unknown) => log.error('a backend did not move', { host, error }));
-        },
-      });
-      lb.on('config:applied', () => lb.#followNames());
-      lb.#followNames();
       await lb.#listenAdmin();
       lb.#watchFile();
-      applies.succeeded();
+      lb.#core.applies.succeeded();
     } catch (error) {
       await lb.close({ timeout: 0 });
       throw error;
@@ -307,9 +311,6 @@ function fileOf(
   return new FileProvider(file, adjust === undefined ? { lookup } : { adjust, lookup });
 }
 
-// `[::1]:80` without brackets and port.
-const hostOf = (text: string): string => text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-
 function modelOf(desired: Desired<Backend>, file: FileProvider | undefined): Model {
   try {
     return build(merge([desired]).model);
@@ -328,7 +329,7 @@ export async function createLoadBalancer(
   const names = new Names();
   const { lookup } = names;
   const file = fileOf(source, lookup);
-  const stated = file?.load() ?? desiredFrom(source as Config, 'api', lookup);
+  const stated = file?.load() ?? desiredFrom(source as Config, 'config', lookup);
   const desired = await until(stated, signal);
   const { settings } = modelOf(desired, file);
   signal?.throwIfAborted();
@@ -349,13 +350,13 @@ export async function createLoadBalancer(
       engine: settings.engine,
       cpus,
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
-      provider: file,
-      lookup,
+      provider: file ?? new StatedProvider('config'),
+      names,
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  return LoadBalancer.start(new LoadBalancer(make, { file, names }), desired, signal);
+  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
 }

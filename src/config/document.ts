@@ -133,7 +133,8 @@ export function parseText(text: string, path: string, env: Environment = process
     const offset = offsetOf(document, keys, part);
     return offset === undefined ? undefined : at(offset);
   };
-  return { input: input ?? {}, locate };
+  // An empty file states nothing, `{}` states that there is nothing: only that is meant.
+  return { input: input ?? null, locate };
 }
 
 export async function readDocument(path: string): Promise<Document> {

@@ -17,12 +17,15 @@ import { listenerOf } from './listener.ts';
 import { isModule, runModule } from './module.ts';
 import { pathText } from './paths.ts';
 import { issuesOf, valueAt, withPlaces } from './problems.ts';
+
+export { issuesOf } from './problems.ts';
+
 import {
   type BackendConfig,
   type Config,
   configSchema,
   type PoolConfig,
-  poolSchema,
+  pool as poolSchema,
 } from './schema.ts';
 import { listener } from './schema-listener.ts';
 
@@ -86,6 +89,7 @@ function settingsOf(config: Config): Settings {
       servers: config.dns?.servers ?? defaults.dns.servers,
       refreshMs: duration(config.dns?.refresh, defaults.dns.refreshMs),
     },
+    stateFile: config.stateFile,
   };
 }
 
@@ -137,12 +141,17 @@ export function checkConfig(input: unknown, source: string, locate?: Locate): Ch
   const found: Issue[] = [];
   const desired: Desired = {
     source,
+    layer: 'intent',
+    attached: [],
     settings: settingsOf(config),
     listeners: new Map(
-      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one, found)]),
+      Object.entries(config.listeners ?? {}).map(([name, one]) => [
+        name,
+        listenerOf(name, one, found),
+      ]),
     ),
     pools: new Map(
-      Object.entries(config.pools).map(([name, one]) => [name, poolOf(name, one, found)]),
+      Object.entries(config.pools ?? {}).map(([name, one]) => [name, poolOf(name, one, found)]),
     ),
   };
   const all = locate === undefined ? found : withPlaces(found, locate);

@@ -133,25 +133,22 @@ export function nameOf(id: string): { readonly host: string; readonly port: numb
   return stated?.kind === 'name' ? stated : undefined;
 }
 
-// The same statement with the backends of `host` at one of these addresses. What does not change
-// stays the same object, and so does the whole when nothing does.
+// The same statement with each backend of a name at the address that `addressOf` gives for it;
+// undefined leaves it where it is. The same object when nothing moves.
 export function readdressed(
-  desired: Desired<Backend>,
-  host: string,
-  addresses: readonly string[],
-): Desired<Backend> {
-  const pools = [...desired.pools].map(([name, pool]) => {
-    const backends = [...pool.backends].map(([id, backend]) => {
-      const stated = nameOf(id);
-      if (stated?.host !== host) return [id, backend] as const;
-      const possible = addresses.flatMap((text) => ipAddress(text, stated.port) ?? []);
-      const stays = possible.some(({ text }) => text === backend.address.text);
-      const [first] = possible;
-      return [id, stays || first === undefined ? backend : withAddress(backend, first)] as const;
-    });
-    const same = backends.every(([id, backend]) => pool.backends.get(id) === backend);
-    return [name, same ? pool : { ...pool, backends: new Map(backends) }] as const;
+  pool: DesiredPool<Backend>,
+  addressOf: (host: string) => string | undefined,
+): DesiredPool<Backend> {
+  let moved = false;
+  const backends = [...pool.backends].map(([id, backend]) => {
+    const stated = nameOf(id);
+    const text = stated === undefined ? undefined : addressOf(stated.host);
+    const address = text === undefined ? undefined : ipAddress(text, stated?.port ?? 0);
+    if (address === undefined || address.text === backend.address.text) {
+      return [id, backend] as const;
+    }
+    moved = true;
+    return [id, withAddress(backend, address)] as const;
   });
-  const same = pools.every(([name, pool]) => desired.pools.get(name) === pool);
-  return same ? desired : { ...desired, pools: new Map(pools) };
+  return moved ? { ...pool, backends: new Map(backends) } : pool;
 }

@@ -16,29 +16,32 @@ const listen = z.union(
       .describe('`:port` listens on all IPv4 and IPv6 addresses, port 0 takes a free one.'),
     z.strictObject({
       descriptors: z
-        .array(count('A listening socket of this process.', 0, 2 ** 30))
+        .array(count('A descriptor.', 0, 2 ** 30))
         .min(1)
-        .max(limits.workersMax),
+        .max(limits.workersMax)
+        .describe('Listening sockets of this process.'),
     }),
   ],
   { error: `expected ${listenExpected}, or { descriptors: [3] }` },
 );
 
-const maxConnections = connections(
-  'Connections at one time; 0: no limit of its own.',
-  0,
-).optional();
+const maxConnections = connections('Connections at one time; 0: no limit of its own.', 0)
+  .meta({ default: 0 })
+  .optional();
 
 const tcp = z.strictObject({
   listen,
   mode: z.literal('tcp').describe('tcp passes bytes both ways.'),
   routes: z
-    .array(z.strictObject({ pool: name.describe('The pool that takes the connections.') }), {
+    .array(z.strictObject({ pool: name.describe('The pool that takes them.') }), {
       error: "expected a list like [{ pool: 'web' }]",
     })
-    .length(1, { error: 'expected exactly one route: tcp has nothing to choose by' }),
+    .length(1, { error: 'expected exactly one route: tcp has nothing to choose by' })
+    .describe('Where it leads: one pool in mode tcp, by host and path in mode http.'),
   maxConnections,
-  idleTimeout: duration('Ends a connection on which nothing moved. Default 10m.').optional(),
+  idleTimeout: duration('Ends a connection on which nothing moved.')
+    .meta({ default: '10m' })
+    .optional(),
 });
 
 // Text that `parse` takes; what it expects instead is the complaint.
@@ -50,7 +53,7 @@ const parsed = (parse: (text: string) => Parsed, what: string) =>
     }
   });
 
-const route = z.strictObject({
+export const route = z.strictObject({
   hosts: z
     .array(parsed(parseHost, 'a host name'), { error: "expected a list like ['www.example.com']" })
     .min(1, { error: 'expected at least one host; without `hosts` a route is for every host' })
@@ -59,7 +62,7 @@ const route = z.strictObject({
   pathPrefix: parsed(parsePathPrefix, "a path like '/api'")
     .describe('Beginning of the path, by whole segments. Without: every path.')
     .optional(),
-  pool: name.describe('The pool that takes the requests.'),
+  pool: name.describe('The pool that takes them.'),
 });
 
 const http = z.strictObject({
@@ -67,23 +70,34 @@ const http = z.strictObject({
   mode: z.literal('http').describe('http takes HTTP/1.1 requests, each by its host and path.'),
   routes: z
     .array(route, { error: "expected a list like [{ hosts: ['a.example'], pool: 'web' }]" })
-    .max(limits.routesMax, { error: `expected at most ${limits.routesMax} routes` }),
+    .max(limits.routesMax, { error: `expected at most ${limits.routesMax} routes` })
+    .describe('Where it leads: one pool in mode tcp, by host and path in mode http.'),
   maxConnections,
   timeouts: z
     .strictObject({
-      requestHead: duration('To receive the head of a request. Default 10s.').optional(),
-      clientIdle: duration('Between the requests of a connection. Default 60s.').optional(),
-      body: duration('Without progress of a body. Default 60s.').optional(),
-      tunnelIdle: duration('Without progress after an upgrade. Default 1h.').optional(),
+      requestHead: duration('To receive the head of a request.')
+        .meta({ default: '10s' })
+        .optional(),
+      clientIdle: duration('Between the requests of a connection.')
+        .meta({ default: '60s' })
+        .optional(),
+      body: duration('Without progress of a body.').meta({ default: '60s' }).optional(),
+      tunnelIdle: duration('Without progress after an upgrade.').meta({ default: '1h' }).optional(),
     })
+    .describe('How long is waited.')
     .optional(),
   limits: z
     .strictObject({
-      headBytes: size('Of the head of a request. Default 16KiB.', '1KiB', '64KiB').optional(),
-      headerCount: count('Header fields of a request. Default 128.', 1, 256).optional(),
-      targetBytes: size('Of a request target. Default 8KiB.', '256B', '64KiB').optional(),
+      headBytes: size('Of the head of a request.', '1KiB', '64KiB')
+        .meta({ default: '16KiB' })
+        .optional(),
+      headerCount: count('Header fields of a request.', 1, 256).meta({ default: 128 }).optional(),
+      targetBytes: size('Of a request target.', '256B', '64KiB')
+        .meta({ default: '8KiB' })
+        .optional(),
       bodyBytes: size('Of the body of a request. Default no limit.', '1B', '4095MiB').optional(),
     })
+    .describe('What larger requests are refused for.')
     .optional(),
   trustedProxies: z
     .array(
@@ -96,14 +110,17 @@ const http = z.strictObject({
     )
     .max(limits.trustedMax, { error: `expected at most ${limits.trustedMax} ranges` })
     .describe('Whose X-Forwarded-* and Forwarded fields are believed.')
+    .meta({ default: [] })
     .optional(),
   via: z
     .boolean({ error: 'expected true or false' })
-    .describe('Adds a Via field. Default false.')
+    .describe('Adds a Via field.')
+    .meta({ default: false })
     .optional(),
   serverClose: z
     .boolean({ error: 'expected true or false' })
-    .describe('Closes the connection to the backend after each answer. Default false.')
+    .describe('Closes the connection to the backend after each answer.')
+    .meta({ default: false })
     .optional(),
 });
 

@@ -30,37 +30,48 @@ export const backendSchema = z.union(
     backendAddress,
     z.strictObject({
       address: backendAddress,
-      weight: count('Share of new connections; 0 takes none.', 0, 65_535).optional(),
+      weight: count('Share of new connections; 0 takes none.', 0, 65_535)
+        .meta({ default: 1 })
+        .optional(),
     }),
   ],
   { error: `expected ${addressExpected}, or { address, weight }` },
 );
 
-export const poolSchema = z.strictObject({
-  strategy: oneOf(
-    ['round_robin', 'least_connections', 'p2c'],
-    'How a backend is chosen. Default round_robin.',
-  ).optional(),
+export const pool = z.strictObject({
+  strategy: oneOf(['round_robin', 'least_connections', 'p2c'], 'How a backend is chosen.')
+    .meta({ default: 'round_robin' })
+    .optional(),
   backends: z
     .array(backendSchema, { error: 'expected a list of addresses' })
     .max(limits.backendsMax)
+    .describe('The servers of the pool.')
+    .meta({ default: [] })
     .optional(),
-  connectTimeout: duration('For each try to connect. Default 5s.').optional(),
-  drainTimeout: duration('How long a removed backend may finish. Default 30s.', true).optional(),
+  connectTimeout: duration('For each try to connect.').meta({ default: '5s' }).optional(),
+  drainTimeout: duration('How long a removed backend may finish.', true)
+    .meta({ default: '30s' })
+    .optional(),
   keepAlive: z
     .strictObject({
-      idleTimeout: duration('How long one waits for its next request. Default 4s.').optional(),
-      maxRequests: count('Requests of one; 0, the default: no limit.', 0, 2 ** 31 - 1).optional(),
-      maxIdle: count('That wait, of each worker and backend. Default 256.', 0, 65_535).optional(),
+      idleTimeout: duration('How long one waits for its next request.')
+        .meta({ default: '4s' })
+        .optional(),
+      maxRequests: count('Requests of one; 0: no limit.', 0, 2 ** 31 - 1)
+        .meta({ default: 0 })
+        .optional(),
+      maxIdle: count('That wait, of each worker and backend.', 0, 65_535)
+        .meta({ default: 256 })
+        .optional(),
     })
     .describe('Connections to backends that are used again; mode http.')
     .optional(),
   timeouts: z
     .strictObject({
-      responseHead: duration(
-        'From a request sent to the head of its answer. Default 60s.',
-      ).optional(),
-      body: duration('Without progress of a body. Default 60s.').optional(),
+      responseHead: duration('From a request sent to the head of its answer.')
+        .meta({ default: '60s' })
+        .optional(),
+      body: duration('Without progress of a body.').meta({ default: '60s' }).optional(),
     })
     .describe('Of requests; mode http.')
     .optional(),
@@ -95,18 +106,26 @@ export const configSchema = z
       .union([z.literal('auto'), count('Worker threads.', 1, limits.workersMax)], {
         error: `expected 'auto' or a whole number from 1 to ${limits.workersMax}`,
       })
-      .describe('auto: one for each processor this process may use.')
+      .describe(
+        'Worker threads. auto: one for each processor this process may use. Cannot change while ' +
+          'running.',
+      )
+      .meta({ default: 'auto' })
       .optional(),
     engine: oneOf(
       ['auto', 'io_uring', 'epoll'],
-      'auto: io_uring, or epoll where that is refused.',
-    ).optional(),
+      'auto: io_uring, or epoll where that is refused. Cannot change while running.',
+    )
+      .meta({ default: 'auto' })
+      .optional(),
     maxConnections: connections(
       'Client connections at one time, all workers together. Default: half of the open files ' +
         'this process may have, at most 100000 a worker.',
       1,
     ).optional(),
-    logLevel: oneOf(logLevels, 'Default info.').optional(),
+    logLevel: oneOf(logLevels, 'What is logged; read at start.')
+      .meta({ default: 'info' })
+      .optional(),
     admin: z
       .strictObject({
         listen: z
@@ -114,22 +133,36 @@ export const configSchema = z
           .refine((text) => parseAddress(text, '127.0.0.1') !== undefined, {
             error: `expected ${addressExpected}`,
           })
-          .describe('Where the admin API answers. `:port` is this host only.'),
+          .describe('Where it answers. `:port` is this host only.'),
       })
+      .describe('The admin API; without it there is none. The command opens it at 127.0.0.1:9123.')
       .optional(),
     watch: z
       .boolean({ error: 'expected true or false' })
-      .describe('Takes over changes of the file by itself.')
-      .meta({ default: true })
+      .describe(
+        'Changes of the file are taken over by themselves. Default true for `sluice run`, false ' +
+          'for a program.',
+      )
       .optional(),
     dns: dns.optional(),
-    listeners: named(listener, limits.listenersMax, 'listeners'),
-    pools: named(poolSchema, limits.poolsMax, 'pools'),
+    stateFile: z
+      .string()
+      .regex(/^\//, { error: "expected an absolute path like '/var/lib/sluice/state.json'" })
+      .describe('Where changes made at run time are kept. Without: in memory alone.')
+      .optional(),
+    listeners: named(listener, limits.listenersMax, 'listeners')
+      .describe('Addresses that accept.')
+      .meta({ default: {} })
+      .optional(),
+    pools: named(pool, limits.poolsMax, 'pools')
+      .describe('Backends that share a purpose.')
+      .meta({ default: {} })
+      .optional(),
   })
   .meta({ title: 'Configuration of sluice' });
 
 // What people write.
 export type Config = z.input<typeof configSchema>;
 export type { ListenerConfig } from './schema-listener.ts';
-export type PoolConfig = z.input<typeof poolSchema>;
+export type PoolConfig = z.input<typeof pool>;
 export type BackendConfig = z.input<typeof backendSchema>;

@@ -4,9 +4,11 @@ import type { Fleet } from '../addon/fleet.ts';
 import { reasonOf, SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Backend, Desired, EngineChoice } from '../model/types.ts';
-import { ApiProvider } from '../providers/api.ts';
-import { type Lookup, readdressed } from '../providers/inputs.ts';
-import type { Provider } from '../providers/provider.ts';
+import { restoreOverrides } from '../providers/definitions.ts';
+import { Followed } from '../providers/followed.ts';
+import { hostsOf, type Lookup, Names } from '../providers/names.ts';
+import { OverridesProvider } from '../providers/overrides.ts';
+import { Adopted, type Provider, type Replaceable, type Watcher } from '../providers/provider.ts';
 import { type MetricsView, Reader } from '../shm/read.ts';
 import { Region } from '../shm/region.ts';
 import { Acks } from './acks.ts';
@@ -17,6 +19,7 @@ import { removeSocketFile } from './listeners.ts';
 import { Monitor } from './monitor.ts';
 import { remedyOf } from './remedy.ts';
 import { routeKey } from './state.ts';
+import { readState, StateFile } from './state-file.ts';
 
 export interface CoreOptions {
   readonly fleet: Fleet;
@@ -25,14 +28,15 @@ export interface CoreOptions {
   readonly cpus: readonly number[];
   // In force when the configuration states none.
   readonly maxConnections: number;
-  // The provider of the configuration when it is not the programming interface itself.
-  readonly provider: Provider | undefined;
+  // Of the configuration.
+  readonly provider: Replaceable;
+  readonly watchers?: readonly Watcher[];
   readonly emit: Emit;
   readonly log: Logger;
-  // The address of a host name.
-  readonly lookup: Lookup;
+  readonly names?: Names;
   // How long a worker may take to follow a change.
   readonly ackTimeoutMs: number;
+  readonly reopenMs?: number;
   // Without a turn for so long a worker is stuck.
   readonly stuckAfterMs: number;
   readonly version: string;
@@ -44,27 +48,37 @@ const connectionsReserved = 131_072;
 const startTimeoutMs = 10_000;
 const heartbeatCheckMs = 500;
 const stopBoundMs = 3000;
+const defaultReopenMs = 10_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+export interface Replacing {
+  readonly signal?: AbortSignal | undefined;
+  // Whether changes made at run time go with the former configuration.
+  readonly forgetsOverrides: boolean;
+}
+
 export class Core {
   readonly controller: Controller;
-  readonly api: ApiProvider = new ApiProvider();
   readonly applies: Applies = new Applies();
+  readonly overrides: OverridesProvider = new OverridesProvider();
   readonly reader: Reader;
   readonly log: Logger;
-  readonly lookup: Lookup;
+  readonly names: Names;
   readonly #options: CoreOptions;
   readonly #region: Region;
   readonly #acks: Acks;
   readonly #monitor: Monitor;
   readonly #startedAtMs = Date.now();
+  readonly #watched: readonly (readonly [Watcher, Adopted])[];
+  readonly #providers: readonly Provider[];
   #closing: Promise<void> | undefined;
+  #stateFile: StateFile | undefined;
 
   constructor(options: CoreOptions) {
     this.#options = options;
     this.log = options.log;
-    this.lookup = options.lookup;
+    this.names = options.names ?? new Names();
     this.#region = new Region(options.fleet.region, options.fleet.areas);
     this.reader = new Reader(this.#region);
     const { emit, log, stuckAfterMs } = options;
@@ -72,18 +86,30 @@ export class Core {
     this.#monitor = new Monitor(this.reader, emit, log, watch);
     const { isStuck } = this.#monitor;
     this.#acks = new Acks(this.#region, { timeoutMs: options.ackTimeoutMs, isStuck });
+    this.#watched = (options.watchers ?? []).map((one) => [one, new Adopted(one)] as const);
+    const adopted = this.#watched.map(([, one]) => one);
+    this.#providers = [options.provider, ...adopted];
     this.controller = new Controller({
       region: this.#region,
       fleet: options.fleet,
       reader: this.reader,
       acks: this.#acks,
-      providers: options.provider === undefined ? [this.api] : [options.provider, this.api],
+      providers: [...this.#providers, this.overrides].map((one) => new Followed(one, this.names)),
+      isDrained: (pool, id) => this.overrides.isDrained(pool, id),
       maxConnections: options.maxConnections,
-      emit,
+      reopenMs: options.reopenMs ?? defaultReopenMs,
+      emit: (event, ...args) => {
+        if (event === 'config:applied') this.#followNames();
+        emit(event, ...args);
+      },
       log,
     });
   }
 
+  // The address to use of a host name.
+  get lookup(): Lookup {
+    return this.names.lookup;
+  }
   get workers(): number {
     return this.#region.workers;
   }
@@ -96,7 +122,8 @@ export class Core {
   async start(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<void> {
     const { fleet, engine, cpus, provider } = this.#options;
     try {
-      (provider ?? this.api).restore(desired);
+      await this.#readState(desired.settings?.stateFile);
+      provider.replace(desired);
       const committed = this.controller.begin();
       try {
         const connectionsMax = connectionsReserved * this.workers;
@@ -108,48 +135,91 @@ export class Core {
         throw error;
       }
       this.#monitor.start();
+      const moved = (): void => {
+        this.controller
+          .intend(() => {})
+          .catch((error: unknown) => {
+            if (!this.isClosed) this.log.error('a backend did not follow its name', { error });
+          });
+      };
+      this.names.follow({ log: this.log, moved });
+      this.#followNames();
       setImmediate(() => this.#announce(committed));
+      for (const [watcher, adopted] of this.#watched) {
+        watcher.start(() => void this.#adopt(watcher, adopted));
+      }
     } catch (error) {
       if (!this.#region.isClosed) this.#stop(stopBoundMs);
       throw error;
     }
   }
 
+  async #readState(path: string | undefined): Promise<void> {
+    if (path === undefined) return;
+    const document = await readState(path);
+    try {
+      if (document !== undefined) {
+        await restoreOverrides(this.overrides, document, this.lookup);
+      }
+    } catch (cause) {
+      const details = { path, reason: reasonOf(cause) };
+      throw new SluiceError('ERR_SLUICE_STATE_FILE', details, { cause });
+    }
+    this.#stateFile = new StateFile(path, this.overrides);
+  }
+
   // As the providers state it now, published or not.
   isWanted(pool: string, id: string): boolean {
-    return this.api.states(pool, id) ?? this.isStatedElsewhere(pool, id);
+    return this.overrides.states(pool, id) ?? this.isStatedElsewhere(pool, id);
   }
-  // By another provider than the programming interface.
+  // By another provider than the overrides.
   isStatedElsewhere(pool: string, id: string): boolean {
-    return this.#options.provider?.state().pools.get(pool)?.backends.has(id) ?? false;
+    return this.#providers.some((one) => one.state().pools.get(pool)?.backends.has(id) ?? false);
+  }
+
+  // Whether images are mapped differently now, watchers look.
+  overridden(): void {
+    for (const [watcher] of this.#watched) watcher.overridden?.();
+  }
+  // Resolves when the state file has what was changed until now. Throws ERR_SLUICE_STATE_FILE.
+  async save(): Promise<void> {
+    await this.#stateFile?.save();
+  }
+
+  // A watcher states something new. What cannot be published leaves its last good statement.
+  async #adopt(watcher: Watcher, adopted: Adopted): Promise<void> {
+    try {
+      await this.controller.intend(() => adopted.take());
+    } catch (error) {
+      if (this.isClosed) return;
+      this.log.error('provider: not taken over, its former state stays', {
+        provider: watcher.source,
+        error,
+      });
+    }
   }
 
   // Replaces all that the configuration's provider states.
-  replace(desired: Desired<Backend>, signal?: AbortSignal): Promise<Applied> {
-    const provider = this.#options.provider ?? this.api;
+  replace(desired: Desired<Backend>, { signal, forgetsOverrides }: Replacing): Promise<Applied> {
+    const { provider } = this.#options;
     return this.controller.intend(() => {
       const before = this.controller.model.settings;
-      for (const key of ['workers', 'engine'] as const) {
+      for (const key of ['workers', 'engine', 'stateFile'] as const) {
         const to = desired.settings?.[key];
         if (to === before[key]) continue;
         const details = { key, from: before[key] ?? 'auto', to: to ?? 'auto' };
         throw new SluiceError('ERR_SLUICE_RESTART_NEEDED', details);
       }
-      provider.restore({ ...desired, source: provider.source });
+      provider.replace({ ...desired, source: provider.source });
+      if (forgetsOverrides) this.overrides.clear();
     }, signal);
   }
 
-  // Backends of `host` that are at none of these addresses any more move to the first of them.
-  async readdress(host: string, addresses: readonly string[]): Promise<void> {
-    const { provider } = this.#options;
-    const moving = (provider === undefined ? [this.api] : [provider, this.api]).filter((one) => {
-      const state = one.state();
-      return readdressed(state, host, addresses) !== state;
-    });
-    if (moving.length === 0) return;
-    await this.controller.intend(() => {
-      for (const one of moving) one.restore(readdressed(one.state(), host, addresses));
-    });
+  // The host names of the backends that are there are followed, and no others.
+  #followNames(): void {
+    if (this.isClosed) return;
+    const { pools, settings } = this.controller.model;
+    this.names.keep(hostsOf(pools.values()), settings.dns);
   }
 
   view(): MetricsView {
@@ -203,7 +273,11 @@ export class Core {
     );
     const longest = timeoutMs ?? Math.max(0, ...drainTimeouts);
     const end = performance.now() + longest;
+    this.names.close();
     this.controller.close();
+    for (const [watcher] of this.#watched) {
+      watcher.stop().catch((error: unknown) => this.log.warn('provider: stop', { error }));
+    }
     this.#options.fleet.drain();
     // Workers that answer tell when they have taken what is queued and have nothing left.
     while (performance.now() < end && !signal?.aborted && this.#isBusy()) await pause(5);

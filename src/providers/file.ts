@@ -8,7 +8,7 @@ import { configError, SluiceError } from '../errors.ts';
 import { issuesOf } from '../model/build.ts';
 import type { Backend, Desired } from '../model/types.ts';
 import { merge } from './merge.ts';
-import { nothing, type Provider } from './provider.ts';
+import { StatedProvider } from './stated.ts';
 
 export interface FileOptions {
   // Settings that win over the file's, for example those of a command line.
@@ -16,16 +16,15 @@ export interface FileOptions {
   readonly lookup?: Lookup;
 }
 
-export class FileProvider implements Provider {
-  readonly source = 'file';
+export class FileProvider extends StatedProvider {
   readonly path: string;
   readonly #adjust: FileOptions['adjust'];
   readonly #lookup: Lookup;
-  #state: Desired<Backend> = nothing('file');
   #document: Document | undefined;
   #watch: boolean | undefined;
 
   constructor(path: string, { adjust, lookup = systemLookup }: FileOptions = {}) {
+    super('file');
     this.path = path;
     this.#adjust = adjust;
     this.#lookup = lookup;
@@ -36,7 +35,7 @@ export class FileProvider implements Provider {
     return this.#watch;
   }
 
-  // Reads, checks and resolves the file, and leaves the stated state alone: `restore` takes it in.
+  // Reads, checks and resolves the file, and leaves the stated state alone: `replace` takes it in.
   // Throws ERR_SLUICE_CONFIG_FILE or ERR_SLUICE_CONFIG.
   async load(): Promise<Desired<Backend>> {
     const document = await readConfig(this.path);
@@ -62,12 +61,6 @@ export class FileProvider implements Provider {
     const pools = Object.keys((this.#document?.input as Config | undefined)?.pools ?? {});
     const issues = withMeanings(error.issues, pools);
     return configError(locate === undefined ? issues : withPlaces(issues, locate), error.cause);
-  }
-  state(): Desired<Backend> {
-    return this.#state;
-  }
-  restore(state: Desired<Backend>): void {
-    this.#state = state;
   }
 
   // What is no object is refused by the schema, not by whoever adjusts it.

@@ -1,10 +1,12 @@
 // The host names of backends, looked up again for as long as they are in use. What a name stood for
 // last stays when it cannot be looked up: a name server that fails takes no backend out.
 import { Resolver, lookup as systemAddresses } from 'node:dns/promises';
-import type { Lookup } from '../config/resolve.ts';
+import { type Lookup, nameOf } from '../config/resolve.ts';
 import { reasonOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { DnsSettings } from '../model/types.ts';
+import type { DnsSettings, Pool } from '../model/types.ts';
+
+export type { Lookup } from '../config/resolve.ts';
 
 export interface Answer {
   // At least one; IPv4 first.
@@ -69,11 +71,13 @@ interface Known {
 
 export interface Following {
   readonly log: Logger;
-  // Called with what a name stands for, each time it has been looked up again.
-  readonly answered: (host: string, addresses: readonly string[]) => void;
+  // Called when a name stands for another address.
+  readonly moved: () => void;
 }
 
 export class Names {
+  // Counts changes of what `addressOf` answers.
+  version = 0;
   readonly #ask: Ask;
   readonly #known = new Map<string, Known>();
   #dns: DnsSettings = { servers: [], refreshMs: 30_000 };
@@ -96,6 +100,11 @@ export class Names {
     }
   };
 
+  // Where a name stands now; undefined when nobody has looked it up.
+  addressOf(host: string): string | undefined {
+    return this.#known.get(host)?.address;
+  }
+
   // From now on names are looked up again, until `close`.
   follow(following: Following): void {
     this.#following = following;
@@ -117,6 +126,7 @@ export class Names {
       if (known === undefined) {
         known = { address, dueMs: dns.refreshMs, timer: undefined, failing: false };
         this.#known.set(host, known);
+        this.version++;
       }
       if (known.timer === undefined) this.#schedule(host, known);
     }
@@ -135,12 +145,16 @@ export class Names {
     const dueMs = Math.max(refreshMinMs, Math.min(ttlMs ?? dns.refreshMs, dns.refreshMs));
     if (known === undefined) {
       this.#known.set(host, { address: first, dueMs, timer: undefined, failing: false });
+      this.version++;
       return first;
     }
     if (known.failing) this.#following?.log.info('a host name is resolved again', { host });
     known.failing = false;
     known.dueMs = dueMs;
-    if (!addresses.includes(known.address)) known.address = first;
+    if (!addresses.includes(known.address)) {
+      known.address = first;
+      this.version++;
+    }
     return known.address;
   }
 
@@ -158,18 +172,31 @@ export class Names {
   }
 
   async #refresh(host: string, known: Known): Promise<void> {
-    let addresses: readonly string[] | undefined;
+    const before = known.address;
     try {
       const answer = await this.#ask(host, this.#dns);
       if (this.#known.get(host) !== known) return;
       this.#learn(host, answer, this.#dns);
-      addresses = answer.addresses;
     } catch (error) {
       known.dueMs = Math.min(known.dueMs * 2, this.#dns.refreshMs);
       this.#warn(host, known, error);
     }
     if (this.#following === undefined || this.#known.get(host) !== known) return;
-    if (addresses !== undefined) this.#following.answered(host, addresses);
+    if (known.address !== before) this.#following.moved();
     this.#schedule(host, known);
   }
+}
+
+// The names that backends were stated by, each with an address in use.
+export function hostsOf(pools: Iterable<Pool>): Map<string, string> {
+  const hosts = new Map<string, string>();
+  for (const { backends } of pools) {
+    for (const { id, address } of backends.values()) {
+      const stated = address.kind === 'ip' && id !== address.text ? nameOf(id) : undefined;
+      // `[::1]:80` without port and brackets.
+      const literal = address.text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+      if (stated !== undefined) hosts.set(stated.host, literal);
+    }
+  }
+  return hosts;
 }

@@ -44,7 +44,7 @@ describe('domains', () => {
 
   it('listen where they are told', () => {
     const given = domains([], { listen: '127.0.0.1:9000', listener: 'web' });
-    expect(given.listeners['web']?.listen).toBe('127.0.0.1:9000');
+    expect(given.listeners?.['web']?.listen).toBe('127.0.0.1:9000');
   });
 
   it('refuse what is stated twice, and hosts that are none', () => {

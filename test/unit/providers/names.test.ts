@@ -16,17 +16,17 @@ afterEach(() => vi.useRealTimers());
 function given(first: Answer | Error) {
   let next = first;
   const asked: number[] = [];
-  const answered: (readonly string[])[] = [];
+  const moves: (string | undefined)[] = [];
   const names = new Names(async () => {
     asked.push(Date.now());
     if (next instanceof Error) throw next;
     return next;
   });
   const start = Date.now();
-  names.follow({ log, answered: (_, addresses) => void answered.push(addresses) });
+  names.follow({ log, moved: () => void moves.push(names.addressOf('a')) });
   return {
     names,
-    answered,
+    moves,
     // Seconds since the start at which it was asked.
     asked: () => asked.map((at) => (at - start) / 1000),
     answers: (answer: Answer | Error) => {
@@ -41,7 +41,7 @@ const answer = (addresses: string[], ttl?: number): Answer => ({
 
 describe('names', () => {
   it('are asked for again after their TTL, within a second and the limit', async () => {
-    const { names, asked, answers, answered } = given(answer(['10.0.0.1'], 5));
+    const { names, asked, answers, moves } = given(answer(['10.0.0.1'], 5));
     expect(await names.lookup('a', dns)).toBe('10.0.0.1');
     names.keep(new Map([['a', '10.0.0.1']]), dns);
     await vi.advanceTimersByTimeAsync(5000);
@@ -54,7 +54,7 @@ describe('names', () => {
     answers(answer(['10.0.0.2']));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked().slice(5)).toEqual([71, 101]);
-    expect(answered[1]).toEqual(['10.0.0.2']);
+    expect(moves).toEqual(['10.0.0.2']);
     names.close();
     await vi.advanceTimersByTimeAsync(100_000);
     expect(asked()).toHaveLength(7);
@@ -70,18 +70,18 @@ describe('names', () => {
   });
 
   it('keep their last address when nobody knows them any more, with one warning', async () => {
-    const { names, answers, answered } = given(answer(['10.0.0.1'], 2));
+    const { names, answers, moves } = given(answer(['10.0.0.1'], 2));
     await names.lookup('a');
     names.keep(new Map([['a', '10.0.0.1']]), dns);
     answers(Object.assign(new Error('queryA ETIMEOUT a'), { code: 'ETIMEOUT' }));
     await vi.advanceTimersByTimeAsync(120_000);
-    expect(answered).toEqual([]);
+    expect(moves).toEqual([]);
     expect(await names.lookup('a')).toBe('10.0.0.1');
     expect(warnings()).toHaveLength(1);
     expect(warnings()[0]).toContain('10.0.0.1');
     answers(answer(['10.0.0.9'], 2));
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(answered[0]).toEqual(['10.0.0.9']);
+    expect(moves).toEqual(['10.0.0.9']);
     expect(lines.some((line) => line.includes('resolved again'))).toBe(true);
     answers(answer([]));
     await vi.advanceTimersByTimeAsync(60_000);
