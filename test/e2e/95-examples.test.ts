@@ -63,12 +63,21 @@ const examples = readdirSync(join(root, 'examples'));
 
 describe('the examples', () => {
   it('are all run here', () => {
-    expect(examples.sort()).toEqual(['http.ts', 'http.yaml', 'library.ts', 'sluice.yaml']);
+    expect(examples.sort()).toEqual([
+      'http.ts',
+      'http.yaml',
+      'library.ts',
+      'sluice.config.ts',
+      'sluice.yaml',
+    ]);
   });
 
-  it.each(examples.filter((name) => name.endsWith('.yaml')))('%s is valid as it is', (name) => {
-    expect(sluice(['validate', '-c', `examples/${name}`]).status).toBe(0);
-  });
+  it.each(examples.filter((name) => /\.yaml$|\.config\.ts$/.test(name)))(
+    '%s is valid as it is',
+    (name) => {
+      expect(sluice(['validate', '-c', `examples/${name}`]).status).toBe(0);
+    },
+  );
 
   it.each(engines)('sluice.yaml balances on %s', async (engine) => {
     const text = await onFreePorts('examples/sluice.yaml');
@@ -108,6 +117,29 @@ describe('the examples', () => {
     expect(await ask('example.com', '/', 'X-Forwarded-Proto: https\r\n')).toBe('200 site https');
     expect((await ask('example.com', `/${'x'.repeat(4096)}`)).slice(0, 3)).toBe('414');
     await end();
+  });
+
+  it.each(engines)('sluice.config.ts balances its domains, on %s', async (engine) => {
+    const serve: Serve = async (call, name) => {
+      await call.send(message(name));
+    };
+    const other = await startHttpOrigin(scene, serve, { name: 'other' });
+    const web = await startHttpOrigin(scene, serve, { name: 'web' });
+    const file = join(scene.folder(), 'sluice.config.ts');
+    const stated = read('examples/sluice.config.ts')
+      .replace("'127.0.0.1:9011'", `'${other.address}'`)
+      .replace('9001 + index', String(portOf(web.address)))
+      .replaceAll(/127\.0\.0\.1:(8080|9123)/g, '127.0.0.1:0');
+    writeFileSync(file, stated);
+    const args = ['--workers', '2', '--engine', engine];
+    const env = { ...process.env, REPLICAS: '1' };
+    const program = startRun(scene, file, { args, spawn: { env } });
+    const served = await serving(scene, program, engine);
+    const ask = async (host: string): Promise<string> =>
+      (await askOnce(served.address('domains'), `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).text;
+    expect(await ask('www.example.com')).toBe('web');
+    expect(await ask('shop.example.com')).toBe('other');
+    expect(await ask('example.org')).toBe('404 Not Found\n');
   });
 
   it.each(engines)('library.ts does what it prints, on %s', (engine) => {

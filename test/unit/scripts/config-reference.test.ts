@@ -7,10 +7,9 @@ it('has a row for each key, with type, default and mode', () => {
   const rows = table.split('\n').slice(2);
   const keys = rows.map((row) => /^\| `([^`]+)`/.exec(row)?.[1]);
   expect(new Set(keys).size).toBe(rows.length);
-  expect(rows).toContain(
-    '| `listeners.NAME.idleTimeout` | duration | `10m` | tcp | Ends a connection on which nothing ' +
-      'moved. |',
-  );
+  expect(
+    rows.find((row) => row.startsWith('| `listeners.NAME.idleTimeout` | duration | `10m` | tcp |')),
+  ).not.toBeUndefined();
   expect(
     rows.find((row) => row.startsWith('| `pools.NAME.backends[].weight` | 0 to 65535 | `1`')),
   ).not.toBeUndefined();
