@@ -109,6 +109,7 @@ class LoadBalancer extends EventEmitter<Events> {
   readonly #file: FileProvider | undefined;
   #admin: AdminServer | undefined;
   #watch: FileWatch | undefined;
+  #replaced: Promise<unknown> = Promise.resolve();
 
   constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
     super();
@@ -147,7 +148,10 @@ class LoadBalancer extends EventEmitter<Events> {
   // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
   async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
     const source = this.#file === undefined ? 'config' : 'file';
-    return this.#replace(() => desiredFrom(config, source, this.#core.lookup), signal);
+    const desired = desiredFrom(config, source, this.#core.lookup);
+    // It is looked at when its turn has come.
+    desired.catch(() => {});
+    return this.#replace(() => desired, signal);
   }
 
   // Reads the file again that the balancer was started from. Changes made to pools at run time
@@ -155,25 +159,28 @@ class LoadBalancer extends EventEmitter<Events> {
   async reload({ signal }: Waiting = {}): Promise<Applied> {
     const file = this.#file;
     if (file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
-    const { log } = this.#core;
-    this.#watch?.known();
-    try {
-      const applied = await this.#replace(() => file.load(), signal);
-      log.info('configuration read again', { generation: applied.sequence });
-      this.#watchFile();
-      return applied;
-    } catch (cause) {
-      const error = file.located(cause);
-      if (!signal?.aborted) log.error('configuration not taken over, the old one stays', { error });
-      throw error;
-    }
+    return this.#replace(() => {
+      this.#watch?.known();
+      return file.load();
+    }, signal);
   }
-  async #replace(
+
+  // One after the other, so that what was read last is in force in the end.
+  #replace(
     load: () => Promise<Desired<Backend>>,
     signal: AbortSignal | undefined,
   ): Promise<Applied> {
-    const { applies, log } = this.#core;
+    const replaced = this.#replaced.then(() => this.#replaceNow(load, signal));
+    this.#replaced = replaced.catch(() => {});
+    return until(replaced, signal);
+  }
+  async #replaceNow(
+    load: () => Promise<Desired<Backend>>,
+    signal: AbortSignal | undefined,
+  ): Promise<Applied> {
+    const { applies } = this.#core;
     try {
+      signal?.throwIfAborted();
       const desired = await until(load(), signal);
       const former = this.settings.adminListen?.text;
       const applied = await this.#core.replace(desired, {
@@ -182,15 +189,16 @@ class LoadBalancer extends EventEmitter<Events> {
       });
       if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
       applies.succeeded();
+      this.#watchFile();
       return applied;
-    } catch (error) {
+    } catch (cause) {
+      const error = this.#file?.located(cause) ?? cause;
       // Published, though not followed by every worker yet.
       if (error instanceof SluiceError && error.code === 'ERR_SLUICE_WORKER_STUCK') {
         applies.succeeded();
-      } else if (!signal?.aborted) {
+      } else if (!signal?.aborted && !this.#core.isClosed) {
         applies.failed();
         emitter(this)('config:refused', { error });
-        log.debug('configuration refused', { error });
       }
       throw error;
     }
@@ -199,17 +207,22 @@ class LoadBalancer extends EventEmitter<Events> {
   // As the file says it now.
   #watchFile(): void {
     const file = this.#file;
+    const { log } = this.#core;
     if (file?.watch !== true || this.#core.isClosed) {
       this.#watch?.close();
       this.#watch = undefined;
       return;
     }
     this.#watch ??= new FileWatch(file.path, {
-      changed: () => void this.reload().catch(() => {}),
-      missing: () =>
-        this.#core.log.warn('the configuration file is missing, what runs stays', {
-          file: file.path,
-        }),
+      changed: () => {
+        this.reload().then(
+          ({ sequence }) => log.info('configuration read again', { generation: sequence }),
+          (error) => log.error('configuration not taken over, the old one stays', { error }),
+        );
+      },
+      missing: () => {
+        log.warn('the configuration file is missing, what runs stays', { file: file.path });
+      },
     });
   }
 

@@ -43,8 +43,16 @@ export async function serve({ source, logLevel, ready, file }: Serving): Promise
   const lb = await createLoadBalancer(source, { logger: log });
   keepServing(log);
   const reload = async (): Promise<void> => {
-    if (file === undefined) log.warn('there is no configuration file to read again');
-    else await lb.reload().catch(() => {});
+    if (file === undefined) {
+      log.warn('there is no configuration file to read again');
+      return;
+    }
+    try {
+      const { sequence } = await lb.reload();
+      log.info('configuration read again', { generation: sequence });
+    } catch (error) {
+      log.error('configuration not taken over, the old one stays', { error });
+    }
   };
   const close = async (signal: string): Promise<void> => {
     log.info('draining', { signal });

@@ -2,6 +2,7 @@
 // configuration, or a function that returns it. It is run anew each time, with what it imports by
 // relative paths; nothing of an earlier run is kept.
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Issue, reasonOf } from '../errors.ts';
@@ -52,6 +53,12 @@ function failed(path: string, cause: unknown): never {
   throw unreadable(path, `${message} at ${file}:${line}:${column}`, { cause, issues });
 }
 
+// `module.exports` of CommonJS is the default export.
+function exportOf(exported: unknown): unknown {
+  const { __esModule: isModern, default: standard } = (exported ?? {}) as Record<string, unknown>;
+  return isModern === true || standard !== undefined ? standard : exported;
+}
+
 // Throws ERR_SLUICE_CONFIG_FILE with the place where the program failed.
 export async function runModule(path: string): Promise<Document> {
   const file = resolve(path);
@@ -63,12 +70,20 @@ export async function runModule(path: string): Promise<Document> {
     interopDefault: false,
     virtualModules: { sluice },
   });
+  const { cache } = createRequire(file);
+  const before = new Set(Object.keys(cache));
   let input: unknown;
   try {
-    const { default: exported } = await jiti.import<{ readonly default?: unknown }>(file);
+    // Not by `import`, which would keep JavaScript for good.
+    const exported = exportOf(jiti(file) as unknown);
     input = typeof exported === 'function' ? await exported() : exported;
   } catch (error) {
     return failed(path, error);
+  } finally {
+    // JSON and CommonJS were loaded by Node itself.
+    for (const one of Object.keys(cache)) {
+      if (!before.has(one) && !one.includes('/node_modules/')) delete cache[one];
+    }
   }
   if (input === undefined) {
     throw unreadable(

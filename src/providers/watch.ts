@@ -16,6 +16,8 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
+// One look for a burst of events.
+const gatherMs = 10;
 const linksMax = 40;
 // Longer than a program takes to put a new file in the place of one it has removed.
 const missingMs = 2000;
@@ -73,6 +75,7 @@ export class FileWatch {
   readonly #options: Required<WatchOptions>;
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #poll: NodeJS.Timeout;
+  #looking: NodeJS.Timeout | undefined;
   #settling: NodeJS.Timeout | undefined;
   // Of the content that was told of last, and of the last look.
   #told: string | undefined;
@@ -97,8 +100,8 @@ export class FileWatch {
 
   close(): void {
     clearInterval(this.#poll);
+    clearTimeout(this.#looking);
     clearTimeout(this.#settling);
-    this.#settling = undefined;
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
@@ -114,7 +117,7 @@ export class FileWatch {
     for (const folder of wanted) {
       if (this.#watchers.has(folder)) continue;
       try {
-        const watcher = watch(folder, { persistent: false }, () => this.#look());
+        const watcher = watch(folder, { persistent: false }, () => this.#lookSoon());
         watcher.on('error', () => this.#drop(folder));
         this.#watchers.set(folder, watcher);
       } catch {
@@ -126,6 +129,13 @@ export class FileWatch {
   #drop(folder: string): void {
     this.#watchers.get(folder)?.close();
     this.#watchers.delete(folder);
+  }
+
+  #lookSoon(): void {
+    this.#looking ??= setTimeout(() => {
+      this.#looking = undefined;
+      this.#look();
+    }, gatherMs).unref();
   }
 
   #look(): void {

@@ -3,8 +3,8 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Config, createLoadBalancer } from '../../src/index.ts';
-import { metricsOf, quiet, simpleConfig } from '../fixtures/balancers.ts';
+import type { Config } from '../../src/index.ts';
+import { metricsOf, simpleConfig, startBalancer } from '../fixtures/balancers.ts';
 import { exchange, type Target } from '../fixtures/clients.ts';
 import { nameOnly, type Origin, startOrigins } from '../fixtures/origins.ts';
 import {
@@ -172,13 +172,37 @@ pools:
     expect(stderr).toMatch(/sluice\.yaml:6:22: .*variable BACKEND/);
   });
 
+  it('what was read last is in force in the end, however long each reading takes', async () => {
+    const { one, two } = await origins();
+    const file = join(scene.folder(), 'sluice.config.mjs');
+    const write = (origin: Origin, delayMs: number): void =>
+      writeFileSync(
+        file,
+        `export default async () => {
+  await new Promise((resolve) => setTimeout(resolve, ${delayMs}));
+  return ${text(origin)};
+};
+`,
+      );
+    write(one, 0);
+    const lb = await startBalancer(scene, { file }, engine);
+    const target = lb.address('in') as Target;
+    write(one, 300);
+    const first = lb.reload();
+    // It has been read by now, and waits.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    write(two, 0);
+    await Promise.all([first, lb.reload()]);
+    expect((await exchange(target)).toString()).toBe('two');
+  });
+
   it('the library watches a file that asks for it', async () => {
     const { one, two } = await origins();
     const file = join(scene.folder(), 'sluice.json');
     const write = (origin: Origin, watch: boolean): void =>
       writeFileSync(file, JSON.stringify({ watch, ...simpleConfig(engine, [origin.address]) }));
     write(one, true);
-    await using lb = await createLoadBalancer(file, { logger: quiet });
+    const lb = await startBalancer(scene, { file }, engine);
     const target = lb.address('in') as Target;
     const refused: unknown[] = [];
     lb.on('config:refused', ({ error }) => refused.push(error));

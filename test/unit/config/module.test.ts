@@ -31,7 +31,7 @@ export default defineConfig({ listeners: {}, pools: {}, workers });`,
     ['a.mts', 'export default async () => ({ listeners: {}, pools: {}, workers: 2 });'],
     [
       'a.js',
-      `const workers = await Promise.resolve(2);
+      `const workers = 2;
 export default { listeners: {}, pools: {}, workers };`,
     ],
     ['a.mjs', 'export default () => ({ listeners: {}, pools: {}, workers: 2 });'],
@@ -113,7 +113,29 @@ export default defineConfig(() => ({
     expect((await failure(files({ 'c.js': 'throw 5;' }, 'c.js'))).message).toContain('5');
   });
 
-  it('runs anew each time, with what it imports, and leaves nothing behind', async () => {
+  it.each(['ts', 'mts', 'js', 'mjs', 'cjs'])('.%s runs anew, and what it imports', async (kind) => {
+    const folder = scene.folder();
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    const main = `c.${kind}`;
+    if (kind === 'js') write('package.json', '{ "type": "module" }');
+    for (const n of [1, 2]) {
+      write('data.json', `{ "n": ${n} }`);
+      write('own.mjs', `export const n = ${n};`);
+      write('old.cjs', `exports.n = ${n};`);
+      write(
+        main,
+        kind === 'cjs'
+          ? `module.exports = [${n}, require('./data.json').n, ${n}, require('./old.cjs').n];`
+          : `import data from './data.json' with { type: 'json' };
+import { n } from './own.mjs';
+import { n as old } from './old.cjs';
+export default [${n}, data.n, n, old];`,
+      );
+      expect((await runModule(join(folder, main))).input).toEqual([n, n, n, n]);
+    }
+  });
+
+  it('leaves nothing behind, however often it runs', async () => {
     const path = files({ 'c.ts': "import { n } from './d.ts';\nexport default { n };" }, 'c.ts');
     const run = async (n: number): Promise<void> => {
       const ballast = JSON.stringify('x'.repeat(50_000));
