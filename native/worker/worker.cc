@@ -145,6 +145,7 @@ void Worker::report() {
   put(words.buffers_lent_small, engine_.buffers().lent_count(io::BufferClass::small));
   put(words.buffers_lent_large, engine_.buffers().lent_count(io::BufferClass::large));
   put(words.pipes_lent, tunnels_.pipes().lent());
+  put(words.head_blocks_lent, exchanges_.blocks_lent());
   put(words.pipes_refused_total, tunnels_.pipes().refused());
   put(words.stale_completions_total, tunnels_.stale_completions() + exchanges_.stale_completions());
   const io::EngineCounters& engine = engine_.counters();
