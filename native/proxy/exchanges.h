@@ -83,6 +83,7 @@ class Exchanges {
   // downstreams.cc
   void received_down(uint32_t index, const io::Completion& completion);
   void read_request(uint32_t index);
+  void wait_for_head(uint32_t index);
   void arm_down(uint32_t index);
   void set_deadline(uint32_t index, uint64_t timeout_ms);
   void client_left(uint32_t index);

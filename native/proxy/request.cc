@@ -53,6 +53,7 @@ uint32_t Exchanges::take_exchange(uint32_t index) {
   d.exchange = x_index;
   d.state = Downstream::State::exchanging;
   d.head_started = false;
+  d.empty_lines = 0;
   const shm::SnapshotListener& entry = snapshot_.listener(d.listener);
   x.request_body_timeout_ms = entry.body_timeout_ms;
   x.response_body_timeout_ms = entry.body_timeout_ms;
