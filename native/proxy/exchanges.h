@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/slab.h"
 #include "base/timer_wheel.h"
+#include "http/date.h"
 #include "http/parse.h"
 #include "http/rewrite.h"
 #include "io/engine.h"
@@ -190,6 +191,7 @@ class Exchanges {
   upstream::Connections connections_;
   HeadBlocks blocks_;
   Router router_;
+  http::DateText date_;
   bool draining_ = false;
   uint64_t stale_completions_ = 0;
   // Filled by one parse and used before the next.
