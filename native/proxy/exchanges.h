@@ -52,6 +52,13 @@ class Exchanges {
   bool is_empty() const { return downstreams_.used() == 0 && connections_.count() == 0; }
   uint64_t stale_completions() const { return stale_completions_; }
   uint32_t blocks_lent() const { return blocks_.lent(); }
+  // Gives back memory that has not been used since the last call.
+  void rest() {
+    blocks_.rest();
+    downstreams_.rest(limits::kWarmRecords, limits::kRestReleasesMax);
+    exchanges_.rest(limits::kWarmRecords, limits::kRestReleasesMax);
+    connections_.rest();
+  }
 
   // Ends idle connections whose listener or backend the configuration no longer has.
   void adopt(shm::SnapshotView snapshot);

@@ -43,6 +43,7 @@ bool Worker::turn() {
   adopt_published();
   adopt_live();
   follow_phase();
+  if (engine_.now_ns() >= rest_ns_) rest();
   report();
   // What was closed last may only be staged: one more turn brings it to the kernel.
   const bool was_quiet = quiet_;
@@ -132,6 +133,15 @@ void Worker::follow_phase() {
     tunnels_.cut_all();
     exchanges_.cut_all();
   }
+}
+
+// What a burst has left behind goes back to the system, a little at a time. An idle worker comes
+// here by its heartbeat.
+void Worker::rest() {
+  rest_ns_ = engine_.now_ns() + limits::kRestMs * 1'000'000;
+  engine_.buffers().rest();
+  tunnels_.rest();
+  exchanges_.rest();
 }
 
 void Worker::report() {
