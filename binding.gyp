@@ -13,6 +13,7 @@
             'native/balance/balancer.cc',
             'native/http/authority.cc',
             'native/http/chunked.cc',
+            'native/http/date.cc',
             'native/http/fields.cc',
             'native/http/names.cc',
             'native/http/refusal.cc',

@@ -33,10 +33,13 @@ inline constexpr uint32_t kScarceDivisor = 2;     // less than 1/2 free: a quart
 inline constexpr uint32_t kExhaustedDivisor = 8;  // less than 1/8 free: one buffer
 
 // Blocks for message heads: as large as the largest head that may be configured, with what
-// forwarding adds to it. Reserved, not touched: 1.1 GiB of address space. The odd stride keeps the
-// first lines of neighbouring blocks out of each other's cache sets.
+// forwarding adds to it. Reserved, not touched: 1.1 GiB of address space. No two share a page; they
+// begin at different lines of their first ones, out of each other's cache sets.
 inline constexpr uint32_t kHeadBytesMax = 64 * 1024;
-inline constexpr uint32_t kHeadBlockStride = kHeadBytesMax + 4096 + 64;
+inline constexpr uint32_t kHeadBlockBytes = kHeadBytesMax + 4096 + 64;
+inline constexpr uint32_t kHeadBlockOffsets = 64;  // of a line each
+inline constexpr uint32_t kHeadBlockStride = kHeadBlockBytes + (kHeadBlockOffsets - 1) * 64;
+static_assert(kHeadBlockStride % 4096 == 0);
 inline constexpr uint32_t kHeadBlocks = 16384;
 // A body up to this size travels in the same piece of memory as its head.
 inline constexpr uint32_t kInlineBodyBytes = 2048;
@@ -49,6 +52,15 @@ inline constexpr uint32_t kLingerBytesMax = 1024 * 1024;
 // Pipes of a worker for splice, each as large as an unprivileged process may ask for.
 inline constexpr uint32_t kPipesMax = 64;
 inline constexpr uint32_t kPipeBytes = 1024 * 1024;
+
+// How often memory is looked for that a burst has left behind, what is given back at most each
+// time, which bounds how long a turn takes, and what of each kind is kept for the next requests.
+inline constexpr uint64_t kRestMs = 500;
+inline constexpr uint32_t kRestReleasesMax = 128;
+inline constexpr uint32_t kWarmSmallBuffers = 32;
+inline constexpr uint32_t kWarmLargeBuffers = 2;
+inline constexpr uint32_t kWarmHeadBlocks = 16;
+inline constexpr uint32_t kWarmRecords = 64;
 
 // Completions handled in one turn of a worker.
 inline constexpr uint32_t kCompletionsPerTurn = 256;

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -39,6 +41,29 @@ class ReservedArray {
   size_t bytes() const { return capacity_ * sizeof(T); }
   T* data() { return data_; }
 
+  // Gives back the memory of the pages that lie wholly within these elements, whose bytes become
+  // zero.
+  void discard(size_t first, size_t count) {
+    SLUICE_VERIFY(first + count <= capacity_);
+    const size_t page = page_bytes();
+    const size_t from = (first * sizeof(T) + page - 1) / page * page;
+    const size_t to = (first + count) * sizeof(T) / page * page;
+    if (to > from) discard_bytes(from, to - from);
+  }
+  // Gives back the memory of the page that `index` begins in, if `is_free` says of all elements
+  // that reach into it that their bytes may become zero.
+  template <typename IsFree>
+  void discard_around(size_t index, IsFree&& is_free) {
+    SLUICE_VERIFY(index < capacity_);
+    const size_t page = page_bytes();
+    const size_t from = index * sizeof(T) / page * page;
+    const size_t last = std::min((from + page - 1) / sizeof(T), capacity_ - 1);
+    for (size_t i = from / sizeof(T); i <= last; i++) {
+      if (!is_free(i)) return;
+    }
+    discard_bytes(from, page);
+  }
+
   T& operator[](size_t index) {
     SLUICE_VERIFY(index < capacity_);
     return data_[index];
@@ -49,6 +74,12 @@ class ReservedArray {
   }
 
  private:
+  static size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
+  // Whole pages of the mapping.
+  void discard_bytes(size_t from, size_t count) {
+    (void)::madvise(reinterpret_cast<char*>(data_) + from, count, MADV_DONTNEED);
+  }
+
   T* data_ = nullptr;
   size_t capacity_;
 };

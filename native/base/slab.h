@@ -8,6 +8,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "base/free_stack.h"
 #include "base/reserved_array.h"
 
 namespace sluice {
@@ -18,46 +19,43 @@ class Slab {
   static constexpr uint32_t kNone = UINT32_MAX;
   static constexpr uint32_t kGenerationMask = (1u << 24) - 1;
 
-  explicit Slab(uint32_t capacity) : objects_(capacity), marks_(capacity) {}
+  explicit Slab(uint32_t capacity) : objects_(capacity), marks_(capacity), free_(capacity) {}
 
-  bool ok() const { return objects_.ok() && marks_.ok(); }
+  bool ok() const { return objects_.ok() && marks_.ok() && free_.ok(); }
   uint32_t capacity() const { return static_cast<uint32_t>(objects_.capacity()); }
-  uint32_t used() const { return used_; }
+  uint32_t used() const { return free_.taken(); }
 
   // Takes a slot and value-initialises its object. kNone when the slab is full.
   uint32_t take() {
-    uint32_t index;
-    if (free_head_ != 0) {
-      index = free_head_ - 1;
-      free_head_ = marks_[index].next_free;
-    } else if (touched_ < capacity()) {
-      index = touched_++;
-    } else {
-      return kNone;
-    }
+    const uint32_t index = free_.take();
+    if (index == kNone) return kNone;
     marks_[index].live = 1;
-    used_++;
     new (&objects_[index]) T{};
     return index;
   }
 
   void free(uint32_t index) {
-    SLUICE_ASSERT(index < touched_ && marks_[index].live == 1);
+    SLUICE_ASSERT(index < touched() && marks_[index].live == 1);
     Mark& mark = marks_[index];
     mark.live = 0;
     mark.generation = (mark.generation + 1) & kGenerationMask;
-    mark.next_free = free_head_;
-    free_head_ = index + 1;
-    used_--;
+    free_.give_back(index);
+  }
+  // Gives back the memory of pages whose objects are all free and have not been used since the last
+  // call. What is kept for the next objects are at least `warm` of them.
+  void rest(uint32_t warm, uint32_t max) {
+    free_.rest(warm, max, [this](uint32_t index) {
+      objects_.discard_around(index, [this](size_t other) { return marks_[other].live == 0; });
+    });
   }
 
   bool is_current(uint32_t index, uint32_t generation) const {
-    return index < touched_ && marks_[index].live == 1 && marks_[index].generation == generation;
+    return index < touched() && marks_[index].live == 1 && marks_[index].generation == generation;
   }
-  bool is_live(uint32_t index) const { return index < touched_ && marks_[index].live == 1; }
+  bool is_live(uint32_t index) const { return index < touched() && marks_[index].live == 1; }
   uint32_t generation(uint32_t index) const { return marks_[index].generation; }
   // One past the highest index ever taken: the bound for walking live objects.
-  uint32_t touched() const { return touched_; }
+  uint32_t touched() const { return free_.touched(); }
 
   T& operator[](uint32_t index) {
     SLUICE_VERIFY(is_live(index));
@@ -68,14 +66,11 @@ class Slab {
   struct Mark {
     uint32_t generation : 24;
     uint32_t live : 8;
-    uint32_t next_free;  // index + 1; 0 ends the list
   };
 
   ReservedArray<T> objects_;
   ReservedArray<Mark> marks_;
-  uint32_t free_head_ = 0;
-  uint32_t touched_ = 0;
-  uint32_t used_ = 0;
+  FreeStack free_;
 };
 
 }  // namespace sluice

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "http/date.h"
+
 namespace sluice::http {
 namespace {
 
@@ -145,6 +147,11 @@ uint32_t write_response_head(const uint8_t* data, const ResponseHead& head,
   out.text("\r\n");
   copy_fields(out, data, head.fields, head.field_count,
               [](const Field& field) { return !field.dropped; });
+  if (rewrite.date != nullptr) {
+    out.text("Date: ");
+    out.put(rewrite.date, kDateBytes);
+    out.text("\r\n");
+  }
   if (rewrite.via) out.text("Via: 1.1 sluice\r\n");
   if (rewrite.upgrades) write_upgrade(out, data, head.fields, head.field_count);
   // A length without a body (HEAD, 304) tells about the body that is not sent.

@@ -25,6 +25,7 @@ struct ResponseRewrite {
   bool keep_alive = false;          // says so: an HTTP/1.0 client asked for it
   bool upgrades = false;
   bool via = false;
+  const char* date = nullptr;  // kDateBytes bytes for a Date to add, if any
 };
 
 // Both return the bytes written to `out`, which has room for the head, twice its authority and

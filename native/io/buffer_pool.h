@@ -8,6 +8,8 @@
 #include <cstdint>
 
 #include "base/assert.h"
+#include "base/free_stack.h"
+#include "base/limits.h"
 #include "base/reserved_array.h"
 #include "io/buffer_ref.h"
 
@@ -48,9 +50,8 @@ class BufferPool {
   // Takes a free buffer for the kernel (a buffer ring) or for a receive; none when exhausted.
   BufferRef take(BufferClass cls) {
     Class& c = of(cls);
-    if (c.stack_depth > 0) return BufferRef(cls, c.stack[--c.stack_depth]);
-    if (c.touched < c.spec.count) return BufferRef(cls, c.touched++);
-    return BufferRef();
+    const uint32_t index = c.free.take();
+    return index == FreeStack::kNone ? BufferRef() : BufferRef(cls, index);
   }
   // Marks a taken buffer as lent to a connection, holding `length` bytes from its start.
   void lend(BufferRef ref, uint32_t length) {
@@ -73,23 +74,30 @@ class BufferPool {
   }
   // Returns a buffer that was taken but never lent.
   void give_back(BufferRef ref) {
-    Class& c = of(ref.cls());
-    c.stack[c.stack_depth++] = ref.index();
+    of(ref.cls()).free.give_back(ref.index());
+  }
+  // Gives back the memory of buffers that have not been used since the last call.
+  void rest() {
+    of(BufferClass::small).rest(limits::kWarmSmallBuffers);
+    of(BufferClass::large).rest(limits::kWarmLargeBuffers);
   }
 
  private:
   struct Class {
     Class(BufferClassSpec s)  // NOLINT: made in place from its spec
-        : spec(s), memory(static_cast<size_t>(s.bytes) * s.count), meta(s.count), stack(s.count) {}
-    bool ok() const { return memory.ok() && meta.ok() && stack.ok(); }
-    uint32_t free_count() const { return stack_depth + (spec.count - touched); }
+        : spec(s), memory(static_cast<size_t>(s.bytes) * s.count), meta(s.count), free(s.count) {}
+    bool ok() const { return memory.ok() && meta.ok() && free.ok(); }
+    uint32_t free_count() const { return spec.count - free.taken(); }
+    void rest(uint32_t warm) {
+      free.rest(warm, limits::kRestReleasesMax, [this](uint32_t index) {
+        memory.discard(static_cast<size_t>(index) * spec.bytes, spec.bytes);
+      });
+    }
 
     BufferClassSpec spec;
     ReservedArray<uint8_t> memory;
     ReservedArray<Meta> meta;
-    ReservedArray<uint32_t> stack;  // indices of free buffers, hottest on top
-    uint32_t stack_depth = 0;
-    uint32_t touched = 0;  // buffers ever taken; the rest has no page yet
+    FreeStack free;
     uint32_t lent = 0;
   };
 

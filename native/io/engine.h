@@ -85,6 +85,8 @@ class Engine {
   // Monotonic nanoseconds, read once per `wait` (cached) or now (a clock call).
   uint64_t now_ns() const { return now_ns_; }
   virtual uint64_t clock_ns() = 0;
+  // Wall-clock time, in seconds since 1970. A simulated one may begin then.
+  virtual uint64_t unix_seconds() { return clock_ns() / 1'000'000'000; }
 
   // --- Synchronous calls on a descriptor. Results are >= 0 or -errno. ---
   // A non-blocking close-on-exec stream socket; TCP_NODELAY is set for IPv4 and IPv6.

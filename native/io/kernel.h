@@ -20,7 +20,8 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
 
-  virtual uint64_t clock_ns() = 0;  // CLOCK_MONOTONIC
+  virtual uint64_t clock_ns() = 0;                                        // CLOCK_MONOTONIC
+  virtual uint64_t unix_seconds() { return clock_ns() / 1'000'000'000; }  // CLOCK_REALTIME
 
   // io_uring: setup, enter and register are the system calls; map and unmap are mmap (shared,
   // populated, for a ring descriptor; private, anonymous when fd is -1) and munmap.

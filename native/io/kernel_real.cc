@@ -30,6 +30,11 @@ class RealKernel final : public Kernel {
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
   }
+  uint64_t unix_seconds() override {
+    timespec now;
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);  // to a tick; read without a system call
+    return now.tv_sec > 0 ? static_cast<uint64_t>(now.tv_sec) : 0;
+  }
 
   int uring_setup(uint32_t entries, io_uring_params* params) override {
     return answer(static_cast<int>(::syscall(SYS_io_uring_setup, entries, params)));

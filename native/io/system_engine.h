@@ -42,6 +42,7 @@ class SystemEngine : public Engine {
   ~SystemEngine() override;
 
   uint64_t clock_ns() override { return kernel_.clock_ns(); }
+  uint64_t unix_seconds() override { return kernel_.unix_seconds(); }
   int open_socket(int family) override;
   int shutdown_write(int fd) override { return kernel_.shutdown_write(fd); }
   void reset_on_close(int fd) override;

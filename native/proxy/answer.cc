@@ -1,4 +1,5 @@
-// Our own answers: complete messages in memory that stays.
+// Our own answers: complete messages in memory that stays. With a block to spare they are copied
+// there with a Date in their heads.
 #include <cstring>
 
 #include "proxy/exchanges.h"
@@ -65,6 +66,22 @@ const Answer& answer_of(uint16_t status) {
   return kAnswers[0];
 }
 
+// `text` with a Date behind the status line.
+uint32_t write_dated(const char* text, uint32_t bytes, const char* date, uint8_t* out) {
+  const char* rest = static_cast<const char*>(std::memchr(text, '\n', bytes)) + 1;
+  uint8_t* at = out;
+  const auto put = [&at](const void* data, size_t count) {
+    std::memcpy(at, data, count);
+    at += count;
+  };
+  put(text, static_cast<size_t>(rest - text));
+  put("Date: ", 6);
+  put(date, http::kDateBytes);
+  put("\r\n", 2);
+  put(rest, bytes - static_cast<size_t>(rest - text));
+  return static_cast<uint32_t>(at - out);
+}
+
 }  // namespace
 
 // Answers in place of a backend. Whatever was under way to one is given up.
@@ -90,7 +107,12 @@ void Exchanges::answer(uint32_t x_index, uint16_t status) {
   uint32_t bytes = length_of(text);
   if (x.method == http::Method::head) bytes -= answer.body_bytes;
   const auto* data = reinterpret_cast<const uint8_t*>(text);
-  x.response_head = OutgoingHead{data, bytes, 0, HeadBlocks::kNone};
+  x.response_head = OutgoingHead{data, bytes, 0, blocks_.take()};
+  if (x.response_head.block != HeadBlocks::kNone) {
+    uint8_t* out = blocks_.data(x.response_head.block);
+    x.response_head.bytes = write_dated(text, bytes, date_.at(engine_.unix_seconds()), out);
+    x.response_head.data = out;
+  }
   set_deadline(x.downstream, x.response_body_timeout_ms);
   send_response(x_index);
 }

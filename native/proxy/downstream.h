@@ -46,6 +46,7 @@ struct Downstream {
   uint16_t listener = 0;
   State state = State::reading;
   uint8_t outstanding = 0;  // operations in the kernel
+  uint8_t empty_lines = 0;  // passed over before the next request
   Peer peer;
   uint16_t pipe = UINT16_MAX;  // while closing: what an unfinished splice uses
   bool receiving : 1 = false;

@@ -129,14 +129,39 @@ void Exchanges::read_request(uint32_t index) {
       });
   switch (parsed) {
     case http::Parsed::complete:
+      // The method begins behind the empty lines that came with it.
+      if (d.empty_lines + request_.method_text.offset / 2 > http::kEmptyLinesMax) {
+        return refuse_request(index, http::Refusal::bad_request_line);
+      }
       return begin_exchange(index, data);
     case http::Parsed::refused:
       return refuse_request(index, why);
     case http::Parsed::incomplete:
-      if (d.head_started) return;
-      d.head_started = true;
-      return set_deadline(index, entry.request_head_timeout_ms);
+      return wait_for_head(index);
   }
+}
+
+// Empty lines before a request (RFC 9112 section 2.2) begin none: who sends nothing else is idle,
+// holds nothing and has no more time for it.
+void Exchanges::wait_for_head(uint32_t index) {
+  Downstream& d = downstreams_[index];
+  const shm::SnapshotListener& entry = snapshot_.listener(d.listener);
+  const bool gathered = d.head.block != HeadBlocks::kNone;
+  while (!gathered && d.in.bytes >= 2) {
+    const uint8_t* data = buffers_.data(d.in.front()) + buffers_.meta(d.in.front()).offset;
+    if (data[0] != '\r' || data[1] != '\n') break;
+    d.in.consume(buffers_, 2);
+    d.head.scanned = 0;
+    if (++d.empty_lines > http::kEmptyLinesMax) {
+      return refuse_request(index, http::Refusal::bad_request_line);
+    }
+  }
+  const bool started = gathered || !d.in.empty();
+  if (started == d.head_started) return;
+  d.head_started = started;
+  // A line that came in two pieces had begun one.
+  set_deadline(index,
+               started || !d.served ? entry.request_head_timeout_ms : entry.client_idle_timeout_ms);
 }
 
 // End of stream or an error. Work for a client that has left is given up: nobody reads the answer.

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/slab.h"
 #include "base/timer_wheel.h"
+#include "http/date.h"
 #include "http/parse.h"
 #include "http/rewrite.h"
 #include "io/engine.h"
@@ -51,6 +52,13 @@ class Exchanges {
   bool is_empty() const { return downstreams_.used() == 0 && connections_.count() == 0; }
   uint64_t stale_completions() const { return stale_completions_; }
   uint32_t blocks_lent() const { return blocks_.lent(); }
+  // Gives back memory that has not been used since the last call.
+  void rest() {
+    blocks_.rest();
+    downstreams_.rest(limits::kWarmRecords, limits::kRestReleasesMax);
+    exchanges_.rest(limits::kWarmRecords, limits::kRestReleasesMax);
+    connections_.rest();
+  }
 
   // Ends idle connections whose listener or backend the configuration no longer has.
   void adopt(shm::SnapshotView snapshot);
@@ -83,6 +91,7 @@ class Exchanges {
   // downstreams.cc
   void received_down(uint32_t index, const io::Completion& completion);
   void read_request(uint32_t index);
+  void wait_for_head(uint32_t index);
   void arm_down(uint32_t index);
   void set_deadline(uint32_t index, uint64_t timeout_ms);
   void client_left(uint32_t index);
@@ -189,6 +198,7 @@ class Exchanges {
   upstream::Connections connections_;
   HeadBlocks blocks_;
   Router router_;
+  http::DateText date_;
   bool draining_ = false;
   uint64_t stale_completions_ = 0;
   // Filled by one parse and used before the next.

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "base/assert.h"
+#include "base/free_stack.h"
 #include "base/limits.h"
 #include "base/reserved_array.h"
 
@@ -13,39 +13,41 @@ namespace sluice::proxy {
 
 class HeadBlocks {
  public:
-  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kNone = FreeStack::kNone;
 
   HeadBlocks()
       : memory_(static_cast<size_t>(limits::kHeadBlockStride) * limits::kHeadBlocks),
         free_(limits::kHeadBlocks) {}
 
   bool ok() const { return memory_.ok() && free_.ok(); }
-  uint32_t lent() const { return touched_ - free_count_; }
+  uint32_t lent() const { return free_.taken(); }
 
   // kNone when all are in use.
-  uint32_t take() {
-    if (free_count_ > 0) return free_[--free_count_];
-    return touched_ < limits::kHeadBlocks ? touched_++ : kNone;
-  }
-  void give_back(uint32_t block) {
-    SLUICE_VERIFY(block < touched_ && free_count_ < touched_);
-    free_[free_count_++] = block;
-  }
+  uint32_t take() { return free_.take(); }
+  void give_back(uint32_t block) { free_.give_back(block); }
   // Gives `block` back, if there is one, and forgets it.
   void drop(uint32_t& block) {
     if (block == kNone) return;
     give_back(block);
     block = kNone;
   }
+  // kHeadBlockBytes bytes.
   uint8_t* data(uint32_t block) {
-    return memory_.data() + static_cast<size_t>(block) * limits::kHeadBlockStride;
+    return memory_.data() + start(block) + block % limits::kHeadBlockOffsets * 64;
+  }
+  // Gives back the memory of blocks that have not been used since the last call.
+  void rest() {
+    free_.rest(limits::kWarmHeadBlocks, limits::kRestReleasesMax,
+               [this](uint32_t block) { memory_.discard(start(block), limits::kHeadBlockStride); });
   }
 
  private:
+  static size_t start(uint32_t block) {
+    return static_cast<size_t>(block) * limits::kHeadBlockStride;
+  }
+
   ReservedArray<uint8_t> memory_;
-  ReservedArray<uint32_t> free_;
-  uint32_t free_count_ = 0;
-  uint32_t touched_ = 0;
+  FreeStack free_;
 };
 
 }  // namespace sluice::proxy

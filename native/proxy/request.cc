@@ -53,6 +53,7 @@ uint32_t Exchanges::take_exchange(uint32_t index) {
   d.exchange = x_index;
   d.state = Downstream::State::exchanging;
   d.head_started = false;
+  d.empty_lines = 0;
   const shm::SnapshotListener& entry = snapshot_.listener(d.listener);
   x.request_body_timeout_ms = entry.body_timeout_ms;
   x.response_body_timeout_ms = entry.body_timeout_ms;
@@ -118,7 +119,7 @@ bool Exchanges::write_request(uint32_t x_index, const uint8_t* data) {
   Downstream& d = client_of(x);
   if (d.peer.family == Peer::Family::unknown) look_at_peer(d);
   const uint32_t growth = 2 * request_.authority.bytes + http::kHeadGrowthBytes;
-  if (request_.bytes + growth > limits::kHeadBlockStride) return false;
+  if (request_.bytes + growth > limits::kHeadBlockBytes) return false;
   x.request_head.block = blocks_.take();
   if (x.request_head.block == HeadBlocks::kNone) return false;
   char text[INET6_ADDRSTRLEN];
@@ -167,7 +168,7 @@ void Exchanges::take_inline_body(Exchange& x, Downstream& d) {
   const uint64_t bytes = x.request.remaining;
   if (bytes > d.in.bytes || bytes > limits::kInlineBodyBytes) return;
   const uint32_t count = static_cast<uint32_t>(bytes);
-  if (x.request_head.bytes + count > limits::kHeadBlockStride) return;
+  if (x.request_head.bytes + count > limits::kHeadBlockBytes) return;
   d.in.peek(buffers_, blocks_.data(x.request_head.block) + x.request_head.bytes, count);
   d.in.consume(buffers_, count);
   x.request_head.bytes += count;

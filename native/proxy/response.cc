@@ -162,6 +162,8 @@ void Exchanges::begin_response(uint32_t x_index, const uint8_t* data) {
   rewrite.close = !x.keep_client;
   rewrite.keep_alive = x.keep_client && x.minor_version == 0;
   rewrite.via = snapshot_.listener(d.listener).via != 0;
+  // RFC 9110 section 6.6.1 asks this of a recipient with a clock.
+  if (!response_.has_date) rewrite.date = date_.at(engine_.unix_seconds());
   if (!write_response(x, data, rewrite)) return answer(x_index, 503);
   x.response.begin(response_.framing, response_.content_length, strip);
   count_responded(x);

@@ -67,6 +67,8 @@ class Tunnels {
 
   bool ok() const { return slab_.ok() && backend_lists_.ok() && sink_.ok(); }
   uint32_t count() const { return slab_.used(); }
+  // Gives back memory that has not been used since the last call.
+  void rest() { slab_.rest(limits::kWarmRecords, limits::kRestReleasesMax); }
 
   void adopt(shm::SnapshotView snapshot) { snapshot_ = snapshot; }
 

@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x4dfde2c3f39fb5a1ull;
+inline constexpr uint64_t kSchemaHash = 0x6761bc899054c38aull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -371,6 +371,8 @@ struct alignas(128) Worker {
   std::atomic<uint32_t> buffers_lent_large;
   // Pipes held by connections.
   std::atomic<uint32_t> pipes_lent;
+  // Blocks of memory held by message heads.
+  std::atomic<uint32_t> head_blocks_lent;
   // Connections accepted by this worker.
   std::atomic<uint64_t> accepted_total;
   // Accepted connections handed to another worker.
@@ -433,6 +435,7 @@ static_assert(offsetof(Worker, connections) == 588);
 static_assert(offsetof(Worker, buffers_lent_small) == 592);
 static_assert(offsetof(Worker, buffers_lent_large) == 596);
 static_assert(offsetof(Worker, pipes_lent) == 600);
+static_assert(offsetof(Worker, head_blocks_lent) == 604);
 static_assert(offsetof(Worker, accepted_total) == 608);
 static_assert(offsetof(Worker, handed_off_total) == 616);
 static_assert(offsetof(Worker, received_total) == 624);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "base/limits.h"
 #include "base/reserved_array.h"
 #include "base/slab.h"
 #include "io/buffer_queue.h"
@@ -113,6 +114,8 @@ class Connections {
   }
 
   void free(uint32_t index) { slab_.free(index); }
+  // Gives back memory of records that have not been used since the last call.
+  void rest() { slab_.rest(limits::kWarmRecords, limits::kRestReleasesMax); }
 
  private:
   struct List {

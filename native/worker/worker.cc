@@ -43,6 +43,7 @@ bool Worker::turn() {
   adopt_published();
   adopt_live();
   follow_phase();
+  if (engine_.now_ns() >= rest_ns_) rest();
   report();
   // What was closed last may only be staged: one more turn brings it to the kernel.
   const bool was_quiet = quiet_;
@@ -134,6 +135,15 @@ void Worker::follow_phase() {
   }
 }
 
+// What a burst has left behind goes back to the system, a little at a time. An idle worker comes
+// here by its heartbeat.
+void Worker::rest() {
+  rest_ns_ = engine_.now_ns() + limits::kRestMs * 1'000'000;
+  engine_.buffers().rest();
+  tunnels_.rest();
+  exchanges_.rest();
+}
+
 void Worker::report() {
   auto& words = block_.words();
   const auto put = [](auto& word, auto value) {
@@ -145,6 +155,7 @@ void Worker::report() {
   put(words.buffers_lent_small, engine_.buffers().lent_count(io::BufferClass::small));
   put(words.buffers_lent_large, engine_.buffers().lent_count(io::BufferClass::large));
   put(words.pipes_lent, tunnels_.pipes().lent());
+  put(words.head_blocks_lent, exchanges_.blocks_lent());
   put(words.pipes_refused_total, tunnels_.pipes().refused());
   put(words.stale_completions_total, tunnels_.stale_completions() + exchanges_.stale_completions());
   const io::EngineCounters& engine = engine_.counters();

@@ -51,6 +51,7 @@ class Worker final : private proxy::SnapshotHolder, private Intake {
   void adopt_published();
   void adopt_live();
   void follow_phase();
+  void rest();
   void report();
 
   const shm::Region& region_;
@@ -65,6 +66,7 @@ class Worker final : private proxy::SnapshotHolder, private Intake {
   Acceptors acceptors_;
   uint32_t adopted_ = 0;
   uint32_t live_adopted_ = 0;
+  uint64_t rest_ns_ = 0;  // when to look for unused memory again
   bool accepting_ended_ = false;
   bool began_ = false;
   bool stopping_ = false;

@@ -1,6 +1,6 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = '4dfde2c3f39fb5a1';
+export const schemaHash = '6761bc899054c38a';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 5578752;
@@ -266,6 +266,7 @@ export const layout = {
       buffersLentSmall: { offset: 592, type: 'a32', count: 1, metric: 'gauge', help: "Small receive buffers held by connections." },
       buffersLentLarge: { offset: 596, type: 'a32', count: 1, metric: 'gauge', help: "Large receive buffers held by connections." },
       pipesLent: { offset: 600, type: 'a32', count: 1, metric: 'gauge', help: "Pipes held by connections." },
+      headBlocksLent: { offset: 604, type: 'a32', count: 1, metric: 'gauge', help: "Blocks of memory held by message heads." },
       acceptedTotal: { offset: 608, type: 'a64', count: 1, metric: 'counter', help: "Connections accepted by this worker." },
       handedOffTotal: { offset: 616, type: 'a64', count: 1, metric: 'counter', help: "Accepted connections handed to another worker." },
       receivedTotal: { offset: 624, type: 'a64', count: 1, metric: 'counter', help: "Connections received from another worker." },

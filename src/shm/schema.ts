@@ -364,6 +364,7 @@ export const blocks = {
       buffersLentSmall: gauge('Small receive buffers held by connections.'),
       buffersLentLarge: gauge('Large receive buffers held by connections.'),
       pipesLent: gauge('Pipes held by connections.'),
+      headBlocksLent: gauge('Blocks of memory held by message heads.'),
       acceptedTotal: counter('Connections accepted by this worker.'),
       handedOffTotal: counter('Accepted connections handed to another worker.'),
       receivedTotal: counter('Connections received from another worker.'),

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { expectNothingHeld, startHttp } from '../fixtures/http-balancers.ts';
 import { get, openHttp } from '../fixtures/http-clients.ts';
-import { startHttpOrigin } from '../fixtures/http-origins.ts';
+import { message, startHttpOrigin } from '../fixtures/http-origins.ts';
 import { forEachEngine, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
@@ -62,6 +62,27 @@ forEachEngine((engine) => {
     const metrics = http.metrics();
     expect(metrics.one('sluice_listener_answers_total', { status: '404' })).toBe(3);
     expect(metrics.one('sluice_pool_requests_total')).toBe(3);
+  });
+
+  it('has a date, as have answers of backends without one', async () => {
+    const origin = await startHttpOrigin(scene, async (call) => {
+      if (call.path === '/known/dated') await call.send(message('a', 'Date: any\r\n'));
+      else await call.send('HTTP/1.1 103 Early Hints\r\n\r\n', message('b'));
+    });
+    const http = await startHttp(scene, engine, [origin.address], { listener: { routes } });
+    const client = await openHttp(scene, http.target);
+    const soon = (text: string | undefined): void => {
+      expect(new Date(text ?? '').toUTCString()).toBe(text);
+      expect(Math.abs(Date.parse(text ?? '') - Date.now())).toBeLessThan(5_000);
+    };
+    expect((await client.ask(get('/known/dated'))).head.one('date')).toBe('any');
+    const undated = await client.ask(get('/known'));
+    soon(undated.head.one('date'));
+    expect(undated.interim.map((head) => head.one('date'))).toEqual([undefined]);
+    for (const request of [get('/unknown'), `HEAD /unknown HTTP/1.1\r\n${host}\r\n`, 'x\r\n\r\n']) {
+      soon((await client.ask(request)).head.one('date'));
+    }
+    await expectNothingHeld(http);
   });
 
   it('has no body in answer to HEAD, and says how long it would be', async () => {

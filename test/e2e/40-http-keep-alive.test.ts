@@ -161,4 +161,49 @@ forEachEngine((engine) => {
     }
     expect(http.metrics().sum('sluice_pool_request_retries_total')).toBe(0);
   });
+
+  it('takes empty lines between requests for nothing', async () => {
+    const origin = await startHttpOrigin(scene);
+    const timeouts = { requestHead: '250ms', clientIdle: '1s' };
+    const parts = { listener: { timeouts } };
+    const http = await startHttp(scene, engine, [origin.address], parts);
+    const client = await openHttp(scene, http.target);
+    // As some clients send behind a body (RFC 9112 2.2), in one piece and in two.
+    for (const pieces of [['\r\n'], ['\r\n\r\n', '\r', '\n']]) {
+      await client.ask(post('abc'));
+      await client.send(...pieces);
+      await pause(500);
+      expect(client.stream.how).toBe('');
+      expect(http.metrics().sum('sluice_worker_buffers_lent')).toBe(0);
+      expect((await client.ask(get())).status).toBe(200);
+    }
+    // They are no sign of life either.
+    const from = performance.now();
+    await client.send('\r\n', '\r\n');
+    expect(await client.ended(3_000)).toBe('end');
+    expect(performance.now() - from).toBeGreaterThan(700);
+    expect(client.stream.held).toHaveLength(0);
+    const metrics = http.metrics();
+    expect(metrics.sum('sluice_listener_answers_total')).toBe(0);
+    expect(metrics.sum('sluice_listener_requests_aborted_total')).toBe(0);
+    await expectNothingHeld(http);
+  });
+
+  it('counts empty lines before a request, in whatever pieces they come', async () => {
+    const origin = await startHttpOrigin(scene);
+    const http = await startHttp(scene, engine, [origin.address]);
+    const line = '\r\n';
+    for (const [pieces, status] of [
+      [[line, line, line, line, get()], 200],
+      [[line, line + line, line + get()], 200],
+      [[line, line, line + line, line + get()], 400],
+      [[line, line, line, line, line], 400],
+    ] as const) {
+      const client = await openHttp(scene, http.target);
+      await client.send(...pieces);
+      expect((await client.answer()).status).toBe(status);
+      client.close();
+    }
+    await expectNothingHeld(http);
+  });
 });

@@ -72,7 +72,13 @@ forEachEngine((engine) => {
     for (const client of clients.slice(0, 100)) await client.send('GET / HTTP/1.1\r\n');
     await pause(100);
     expect(http.metrics().sum('sluice_worker_buffers_lent')).toBeLessThanOrEqual(100);
+    // One that fills more than a buffer is gathered in a block.
+    const gathering = clients.slice(100, 150);
+    for (const client of gathering) await client.send(`GET / HTTP/1.1\r\nX: ${'x'.repeat(6000)}`);
+    const blocks = (): number => http.metrics().sum('sluice_worker_head_blocks_lent');
+    await until('their heads are gathered', () => blocks() === gathering.length);
     for (const client of clients) client.close();
     await expectNothingHeld(http);
+    expect(blocks()).toBe(0);
   });
 });

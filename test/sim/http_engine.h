@@ -18,6 +18,7 @@ class SimEngine final : public io::Engine {
 
   io::EngineKind kind() const override { return io::EngineKind::simulated; }
   uint64_t clock_ns() override { return world_.now; }
+  uint64_t unix_seconds() override { return kUnixSeconds; }
 
   int open_socket(int family) override;
   int shutdown_write(int fd) override;

@@ -166,6 +166,8 @@ Answer make_answer(Prng& prng, uint32_t id, const Request& request, uint32_t bod
     a.body = make_body(id ^ 0x40000000u, bytes);
   }
   a.lines = "X-Answer: " + std::to_string(id) + "\r\n" + some_lines(prng, prng.below(4));
+  a.dated = id % 4 == 0;
+  if (a.dated) a.lines += "dAte: by the backend\r\n";
   a.bytes = "HTTP/1." + std::to_string(a.minor) + " " + std::to_string(a.status) + " R\r\n";
   a.bytes += a.lines;
   if (a.close && a.minor == 1) a.bytes += "Connection: close\r\n";
@@ -191,6 +193,7 @@ Framing Answer::towards(const Request& request) const {
 
 std::string Answer::expected_head(const Request& request) const {
   std::string head = "HTTP/1.1 " + std::to_string(status) + " R\r\n" + lines;
+  if (!dated && !upgrade) head += kDateLine;
   switch (towards(request)) {
     case Framing::length:
       return head + "Content-Length: " + std::to_string(body.size()) + "\r\n";
@@ -217,8 +220,8 @@ Own is_own_answer(std::string_view text, bool is_head, uint32_t status, size_t* 
   const char* reason = reason_of(status);
   if (reason == nullptr) return Own::no;
   const std::string words = std::to_string(status) + " " + reason;
-  const std::string begin = "HTTP/1.1 " + words +
-                            "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
+  const std::string begin = "HTTP/1.1 " + words + "\r\n" + kDateLine +
+                            "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " +
                             std::to_string(words.size() + 1) + "\r\n";
   const std::string end = "\r\n" + (is_head ? std::string() : words + "\n");
   Own found = Own::no;

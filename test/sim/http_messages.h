@@ -13,6 +13,10 @@ namespace sluice::http_sim {
 
 inline constexpr uint32_t kNone = UINT32_MAX;
 
+// The wall clock stands still; what is sent on with a Date of the proxy's has this line.
+inline constexpr uint64_t kUnixSeconds = 784'111'777;
+inline constexpr const char* kDateLine = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+
 enum class Framing : uint8_t { none, length, chunked, until_close };
 
 // What is said in an upgraded protocol: streams of their own, at most so many bytes, enough for a
@@ -59,6 +63,7 @@ struct Answer {
   Framing framing = Framing::length;
   bool close = false;
   bool upgrade = false;
+  bool dated = false;         // has a Date of its own
   bool valid = true;          // a client may be given it
   uint32_t interim = 0;       // heads before it
   std::string interim_bytes;  // all of them

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
+
 using namespace sluice;
 using proxy::HeadBlocks;
 
@@ -30,9 +32,9 @@ TEST_CASE("head blocks: they do not overlap and hold the largest head") {
   const uint32_t a = blocks.take();
   const uint32_t b = blocks.take();
   CHECK(blocks.data(b) - blocks.data(a) >= static_cast<ptrdiff_t>(limits::kHeadBytesMax));
-  blocks.data(a)[limits::kHeadBlockStride - 1] = 1;
+  blocks.data(a)[limits::kHeadBlockBytes - 1] = 1;
   blocks.data(b)[0] = 2;
-  CHECK(blocks.data(a)[limits::kHeadBlockStride - 1] == 1);
+  CHECK(blocks.data(a)[limits::kHeadBlockBytes - 1] == 1);
 }
 
 TEST_CASE("head blocks: none is left when all are in use") {
@@ -43,4 +45,26 @@ TEST_CASE("head blocks: none is left when all are in use") {
   blocks.give_back(7);
   CHECK(blocks.take() == 7);
   CHECK(blocks.take() == HeadBlocks::kNone);
+}
+
+TEST_CASE("head blocks: those that rest lose their bytes, those in use keep them") {
+  HeadBlocks blocks;
+  uint32_t taken[100];
+  for (uint32_t& block : taken) {
+    block = blocks.take();
+    std::memset(blocks.data(block), 'x', limits::kHeadBlockBytes);
+  }
+  for (uint32_t i = 0; i < 100; i++) {
+    if (i % 10 != 0) blocks.give_back(taken[i]);
+  }
+  blocks.rest();
+  blocks.rest();
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < 100; i++) {
+    const uint8_t* data = blocks.data(taken[i]);
+    const bool whole = data[0] == 'x' && data[limits::kHeadBlockBytes - 1] == 'x';
+    kept += whole ? 1 : 0;
+    if (i % 10 == 0) CHECK(whole);
+  }
+  CHECK(kept == 10 + limits::kWarmHeadBlocks);
 }

@@ -75,6 +75,7 @@ class WorkerHost final : public worker::Mailboxes {
       CHECK(words(w).buffers_lent_small.load() == 0);
       CHECK(words(w).buffers_lent_large.load() == 0);
       CHECK(words(w).pipes_lent.load() == 0);
+      CHECK(words(w).head_blocks_lent.load() == 0);
       for (const auto& refs : words(w).snapshot_refs) CHECK(refs.load() == 0);
       uint64_t value;
       while (seat.engine->take_left_mail(&value)) FAIL_CHECK("a socket was left in the mail");
