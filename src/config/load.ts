@@ -14,6 +14,7 @@ import type {
 } from '../model/types.ts';
 import { parseAddress, parseBackendAddress } from './address.ts';
 import { accepted, defaults, duration } from './defaults.ts';
+import { ejectionOf, healthCheckOf } from './health.ts';
 import { listenerOf } from './listener.ts';
 import { type Key, pathText } from './paths.ts';
 import { type BackendConfig, type Config, configSchema, type PoolConfig } from './schema.ts';
@@ -106,6 +107,8 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
       connectTimeoutMs: duration(config.connectTimeout, defaults.connectTimeoutMs),
       connectRetries: defaults.connectRetries,
       drainTimeoutMs: duration(config.drainTimeout, defaults.drainTimeoutMs),
+      healthCheck: healthCheckOf(config.healthCheck),
+      ejection: ejectionOf(config.ejection),
       http: poolHttpOf(config),
     },
     backends,

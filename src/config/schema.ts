@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import { addressExpected, parseAddress, parseBackendAddress } from './address.ts';
+import { ejection, healthCheck } from './schema-health.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
 
@@ -37,6 +38,8 @@ const pool = z.strictObject({
     .optional(),
   connectTimeout: duration('For each try to connect. Default 5s.').optional(),
   drainTimeout: duration('How long a removed backend may finish. Default 30s.', true).optional(),
+  healthCheck: healthCheck.optional(),
+  ejection: ejection.optional(),
   keepAlive: z
     .strictObject({
       idleTimeout: duration('How long one waits for its next request. Default 4s.').optional(),

@@ -101,6 +101,7 @@ export class Core {
         throw error;
       }
       this.#monitor.start();
+      this.controller.ejections.start();
       setImmediate(() => this.#announce(committed));
     } catch (error) {
       if (!this.#region.isClosed) this.#stop(stopBoundMs);
@@ -133,7 +134,7 @@ export class Core {
   }
 
   view(): MetricsView {
-    const { state, live, sequence } = this.controller;
+    const { state, sequence } = this.controller;
     const requested = new Set<string>();
     const listeners = [...state.listeners].map(([name, { slot, incarnation, listener }]) => {
       const { mode } = listener;
@@ -157,7 +158,7 @@ export class Core {
         takesRequests: requested.has(name),
         slot,
         incarnation,
-        backends: members.map((record) => live.view(record)),
+        backends: members.map((record) => this.controller.view(record)),
       })),
     };
   }

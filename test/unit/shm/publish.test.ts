@@ -22,6 +22,8 @@ const pool = (slot: number, members: Plan['pools'][number]['members']) => ({
   strategy: 'p2c' as const,
   connectTimeoutMs: 5000,
   connectRetries: 2,
+  ejection: { failures: 7, baseMs: 1500, maxMs: 45_000 },
+  retryAfterS: 9,
   http: defaults.poolHttp,
   members,
 });
