@@ -20,7 +20,12 @@ export function parseStatuses(stated: number | string): readonly [number, number
 
 const status = z.union(
   [
-    z.int().min(100).max(599),
+    z
+      .int()
+      .min(100, { error: `expected ${statusExpected}` })
+      .max(599, {
+        error: `expected ${statusExpected}`,
+      }),
     z.string().refine((text) => parseStatuses(text) !== undefined, {
       error: `expected ${statusExpected}`,
     }),

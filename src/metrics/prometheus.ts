@@ -153,13 +153,12 @@ function addChecks(out: Exposition, labels: Labels, { check, ejection }: Backend
     const by = { ...labels, result };
     out.add('sluice_backend_checks_total', 'counter', 'Checks of health.', by, count);
   }
-  const { last } = check;
-  if (last === undefined) return;
   const took = 'How long the last check took.';
-  out.add('sluice_backend_check_seconds', 'gauge', took, labels, last.durationMs / 1000);
-  const since = 'When the last check ended, since the epoch.';
-  const at = last.at.getTime() / 1000;
-  out.add('sluice_backend_check_timestamp_seconds', 'gauge', since, labels, at);
+  const tookSeconds = (check.last?.durationMs ?? 0) / 1000;
+  out.add('sluice_backend_check_seconds', 'gauge', took, labels, tookSeconds);
+  const since = 'When the last check ended, since the epoch; 0 before there was one.';
+  const atSeconds = (check.last?.at.getTime() ?? 0) / 1000;
+  out.add('sluice_backend_check_timestamp_seconds', 'gauge', since, labels, atSeconds);
 }
 
 function addBackend(out: Exposition, view: MetricsView, pool: PoolView, backend: BackendView) {
