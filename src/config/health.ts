@@ -2,6 +2,7 @@
 import type { EjectionSettings, HealthCheck } from '../model/health.ts';
 import { accepted, duration } from './defaults.ts';
 import { type EjectionConfig, type HealthCheckConfig, parseStatuses } from './schema-health.ts';
+import { durationText } from './units.ts';
 
 const checkDefaults = {
   path: '/health',
@@ -37,4 +38,42 @@ export function ejectionOf(config: EjectionConfig | undefined): EjectionSettings
     baseMs,
     maxMs: duration(config?.maxTime, Math.max(ejectionDefaults.maxMs, baseMs)),
   };
+}
+
+const time = (ms: number, usual: number): string | undefined =>
+  ms === usual ? undefined : durationText(ms);
+const unless = <T>(value: T, usual: T): T | undefined => (value === usual ? undefined : value);
+
+// Without keys whose value is undefined.
+const stated = <T extends object>(config: T): T =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as T;
+
+// In the language of configuration files; undefined where that is silent. What is the default is
+// left out.
+export function printHealthCheck(check: HealthCheck | undefined): object | undefined {
+  if (check === undefined) return undefined;
+  const statuses = check.statuses.map(([first, last]) =>
+    first === last ? first : `${first}-${last}`,
+  );
+  return stated({
+    type: unless(check.type, 'http'),
+    path: unless(check.path, checkDefaults.path),
+    host: check.host,
+    statuses: statuses.join() === '200' ? undefined : statuses,
+    port: check.port,
+    interval: time(check.intervalMs, checkDefaults.intervalMs),
+    timeout: time(check.timeoutMs, checkDefaults.timeoutMs),
+    rise: unless(check.rise, checkDefaults.rise),
+    fall: unless(check.fall, checkDefaults.fall),
+  });
+}
+
+export function printEjection({ failures, baseMs, maxMs }: EjectionSettings): unknown {
+  if (failures === 0) return false;
+  const printed = stated({
+    failures: unless(failures, ejectionDefaults.failures),
+    baseTime: time(baseMs, ejectionDefaults.baseMs),
+    maxTime: time(maxMs, Math.max(ejectionDefaults.maxMs, baseMs)),
+  });
+  return Object.keys(printed).length === 0 ? undefined : printed;
 }
