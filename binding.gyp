@@ -11,6 +11,7 @@
           'sources': [
             # sources: begin
             'native/balance/balancer.cc',
+            'native/balance/ejections.cc',
             'native/http/authority.cc',
             'native/http/chunked.cc',
             'native/http/date.cc',
@@ -42,6 +43,7 @@
             'native/proxy/counts.cc',
             'native/proxy/downstreams.cc',
             'native/proxy/forward.cc',
+            'native/proxy/outcomes.cc',
             'native/proxy/request.cc',
             'native/proxy/response.cc',
             'native/proxy/response_bulk.cc',

@@ -1,5 +1,7 @@
 #include "balance/balancer.h"
 
+#include <algorithm>
+
 namespace sluice::balance {
 namespace {
 
@@ -17,36 +19,47 @@ Balancer::Balancer(const shm::Region& region, const shm::WorkerBlock& block, uin
       prng_(seed),
       ready_(shm::kBackendsMax),
       pools_(shm::kPoolsMax),
-      backends_(shm::kBackendsMax) {}
+      backends_(shm::kBackendsMax),
+      ejections_(shm::kBackendsMax) {}
 
 void Balancer::adopt(shm::SnapshotView snapshot) {
   snapshot_ = snapshot;
   generation_ = snapshot.head().generation;
 }
 
-bool Balancer::is_ready(uint32_t slot, uint32_t* weight) const {
+// Notes in `state` when to look again, where time decides.
+Balancer::Grade Balancer::grade(PoolState& state, uint32_t slot, uint32_t* weight,
+                                uint64_t now_ns) {
   const shm::BackendLive& live = region_.backend_live()[slot];
   const uint32_t incarnation = snapshot_.backend(slot).incarnation;
-  if (live.admin.load(std::memory_order_relaxed) != static_cast<uint32_t>(shm::AdminState::up)) {
-    return false;
-  }
-  const uint32_t health = live.health.load(std::memory_order_relaxed);
-  if (health >> 8 == (incarnation & 0xffffff) &&
-      (health & 0xff) == static_cast<uint32_t>(shm::HealthState::unhealthy)) {
-    return false;
-  }
   *weight = live.weight.load(std::memory_order_relaxed);
-  return *weight > 0;
+  const uint32_t admin = live.admin.load(std::memory_order_relaxed);
+  if (admin != static_cast<uint32_t>(shm::AdminState::up) || *weight == 0) return Grade::none;
+  const uint32_t word = live.health.load(std::memory_order_relaxed);
+  const bool known = word >> 8 == (incarnation & 0xffffff);
+  const auto health =
+      known ? static_cast<shm::HealthState>(word & 0xff) : shm::HealthState::unknown;
+  if (health == shm::HealthState::unhealthy) {
+    ejections_.end_wait(slot, now_ns);
+    return Grade::none;
+  }
+  if (state.ejects && is_out(slot, incarnation, now_ns)) {
+    state.review_ns = std::min(state.review_ns, ejections_.until_ns(slot));
+    return Grade::ejected;
+  }
+  return health == shm::HealthState::checking ? Grade::checking : Grade::good;
 }
 
-Balancer::PoolState& Balancer::refreshed(uint32_t pool) {
+Balancer::PoolState& Balancer::refreshed(uint32_t pool, uint64_t now_ns) {
   PoolState& state = pools_[pool];
   const uint32_t epoch = region_.pool_live()[pool].epoch.load(std::memory_order_acquire);
-  if (state.generation != generation_ || state.epoch != epoch) rebuild(pool, state, epoch);
+  if (state.generation != generation_ || state.epoch != epoch || now_ns >= state.review_ns) {
+    rebuild(pool, state, epoch, now_ns);
+  }
   return state;
 }
 
-void Balancer::rebuild(uint32_t pool, PoolState& state, uint32_t epoch) {
+void Balancer::rebuild(uint32_t pool, PoolState& state, uint32_t epoch, uint64_t now_ns) {
   const shm::SnapshotPool& entry = snapshot_.pool(pool);
   if (state.incarnation != entry.incarnation) {
     state = PoolState{};
@@ -57,15 +70,29 @@ void Balancer::rebuild(uint32_t pool, PoolState& state, uint32_t epoch) {
   state.generation = generation_;
   state.epoch = epoch;
   state.first = entry.member_first;
-  state.count = 0;
   state.equal_weights = true;
+  state.ejects = entry.ejection_failures > 0;
+  state.half_open = false;
   state.loads_summed_ns = 0;
   const bool restart = state.virtual_time > kVirtualTimeMax;
   if (restart) state.virtual_time = 0;
+  for (const Grade wanted : {Grade::good, Grade::checking, Grade::ejected}) {
+    collect(state, entry, wanted, restart, now_ns);
+    if (state.count > 0) break;
+  }
+  if (!state.equal_weights) {
+    for (uint32_t at = state.count / 2; at-- > 0;) sift_down(state, at);
+  }
+}
+
+void Balancer::collect(PoolState& state, const shm::SnapshotPool& entry, Grade wanted, bool restart,
+                       uint64_t now_ns) {
+  state.count = 0;
+  state.review_ns = UINT64_MAX;
   for (uint32_t i = 0; i < entry.member_count; i++) {
     const uint32_t slot = snapshot_.member(entry.member_first + i);
     uint32_t weight;
-    if (!is_ready(slot, &weight)) continue;
+    if (grade(state, slot, &weight, now_ns) != wanted) continue;
     BackendState& backend = backends_[slot];
     const uint32_t incarnation = snapshot_.backend(slot).incarnation;
     // A newcomer starts within one of its own turns from now, at a phase of its own, so that
@@ -80,15 +107,24 @@ void Balancer::rebuild(uint32_t pool, PoolState& state, uint32_t epoch) {
     backend.weight = weight;
     ready_[state.first + state.count++] = slot;
     if (backend.weight != backends_[ready_[state.first]].weight) state.equal_weights = false;
-  }
-  if (!state.equal_weights) {
-    for (uint32_t at = state.count / 2; at-- > 0;) sift_down(state, at);
+    if (state.ejects && is_half_open(slot, incarnation, now_ns)) state.half_open = true;
   }
 }
 
 uint32_t Balancer::pick(uint32_t pool, const Tried& tried, uint64_t now_ns) {
-  PoolState& state = refreshed(pool);
+  PoolState& state = refreshed(pool, now_ns);
   if (state.count == 0) return kNoBackend;
+  const uint32_t slot = choose(pool, state, tried, now_ns);
+  if (!state.half_open || slot == kNoBackend) return slot;
+  const uint32_t incarnation = snapshot_.backend(slot).incarnation;
+  if (is_half_open(slot, incarnation, now_ns)) {
+    ejections_.begin_try(slot, now_ns);
+    state.generation = 0;  // rebuilt without it at the next pick
+  }
+  return slot;
+}
+
+uint32_t Balancer::choose(uint32_t pool, PoolState& state, const Tried& tried, uint64_t now_ns) {
   switch (static_cast<shm::Strategy>(snapshot_.pool(pool).strategy)) {
     case shm::Strategy::least_connections:
       refresh_loads(state, now_ns);
@@ -100,6 +136,30 @@ uint32_t Balancer::pick(uint32_t pool, const Tried& tried, uint64_t now_ns) {
       break;
   }
   return state.equal_weights ? pick_round_robin(state, tried) : pick_weighted(state, tried);
+}
+
+// The pool's ready list is to be made anew.
+void Balancer::review(uint32_t backend) {
+  pools_[snapshot_.backend(backend).pool].generation = 0;
+}
+
+uint64_t Balancer::failed(uint32_t backend, uint32_t incarnation, Failure failure, uint32_t streak,
+                          uint64_t now_ns) {
+  const shm::SnapshotBackend& entry = snapshot_.backend(backend);
+  if (entry.incarnation != incarnation) return 0;  // no longer ours to pick
+  const shm::SnapshotPool& pool = snapshot_.pool(entry.pool);
+  const EjectionPolicy policy{pool.ejection_failures, pool.ejection_base_ms, pool.ejection_max_ms};
+  const uint64_t until_ns =
+      ejections_.failed(backend, incarnation, failure, streak, policy, now_ns);
+  if (until_ns != 0) review(backend);
+  return until_ns;
+}
+
+bool Balancer::succeeded(uint32_t backend, uint32_t incarnation, uint64_t began_ns) {
+  const bool ejected = ejections_.is_ejected(backend, incarnation);
+  if (!ejections_.succeeded(backend, incarnation, began_ns)) return false;
+  if (ejected && snapshot_.backend(backend).incarnation == incarnation) review(backend);
+  return true;
 }
 
 uint32_t Balancer::pick_round_robin(PoolState& state, const Tried& tried) {

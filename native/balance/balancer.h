@@ -1,12 +1,17 @@
 // Picks a backend for a connection. One per worker; sees the configuration, the live words and
 // everybody's load through const views and owns only its balancing state. Knows no sockets.
 //
-// A pool's ready list (members that are up, not unhealthy and of positive weight) is rebuilt at the
-// first pick after its live epoch or the snapshot changed, so a pick reads no more than it must.
+// A pool's ready list is rebuilt at the first pick after its live epoch, the snapshot or an
+// ejection changed, so a pick reads no more than it must. Of the members that are up, not unhealthy
+// and of positive weight it has the best there are:
+//   1. known good (healthy, or not checked), not ejected
+//   2. not ejected, their first check under way
+//   3. ejected
 #pragma once
 
 #include <cstdint>
 
+#include "balance/ejections.h"
 #include "base/prng.h"
 #include "base/reserved_array.h"
 #include "shm/region.h"
@@ -33,7 +38,7 @@ class Balancer {
  public:
   Balancer(const shm::Region& region, const shm::WorkerBlock& block, uint64_t seed);
 
-  bool ok() const { return ready_.ok() && pools_.ok() && backends_.ok(); }
+  bool ok() const { return ready_.ok() && pools_.ok() && backends_.ok() && ejections_.ok(); }
 
   // The configuration in use from now on. Ready lists are rebuilt when next needed.
   void adopt(shm::SnapshotView snapshot);
@@ -41,6 +46,20 @@ class Balancer {
   // A backend slot of `pool` that is not in `tried`, or kNoBackend. `now_ns` dates other workers'
   // loads.
   uint32_t pick(uint32_t pool, const Tried& tried, uint64_t now_ns);
+
+  // A picked backend failed, for the `streak`-th time in a row: the time until which it is ejected
+  // by this; 0: it is not.
+  uint64_t failed(uint32_t backend, uint32_t incarnation, Failure failure, uint32_t streak,
+                  uint64_t now_ns);
+  // A picked backend did what work begun at `began_ns` asked of it. False when that says nothing.
+  bool succeeded(uint32_t backend, uint32_t incarnation, uint64_t began_ns);
+  // Ejected, and its time is not over.
+  bool is_out(uint32_t backend, uint32_t incarnation, uint64_t now_ns) const {
+    return ejections_.standing(backend, incarnation, now_ns) == Ejections::Standing::out;
+  }
+  bool failed_to_connect(uint32_t backend, uint32_t incarnation) const {
+    return ejections_.failed_to_connect(backend, incarnation);
+  }
 
  private:
   struct PoolState {
@@ -51,6 +70,9 @@ class Balancer {
     uint32_t count;   // ready members
     uint32_t cursor;  // round robin position
     bool equal_weights;
+    bool ejects;               // ejections count; they may have been switched off
+    bool half_open;            // a ready member is: its pick is a try
+    uint64_t review_ns;        // when the next ejection of a member ends
     uint64_t virtual_time;     // of the last weighted pick
     uint64_t loads_summed_ns;  // when `others` was last refreshed
   };
@@ -61,9 +83,19 @@ class Balancer {
     uint32_t incarnation;
   };
 
-  PoolState& refreshed(uint32_t pool);
-  void rebuild(uint32_t pool, PoolState& state, uint32_t epoch);
-  bool is_ready(uint32_t slot, uint32_t* weight) const;
+  // What a member is good for; the numbers of the list above.
+  enum class Grade : uint8_t { none, good, checking, ejected };
+
+  PoolState& refreshed(uint32_t pool, uint64_t now_ns);
+  void rebuild(uint32_t pool, PoolState& state, uint32_t epoch, uint64_t now_ns);
+  void collect(PoolState& state, const shm::SnapshotPool& entry, Grade wanted, bool restart,
+               uint64_t now_ns);
+  Grade grade(PoolState& state, uint32_t slot, uint32_t* weight, uint64_t now_ns);
+  bool is_half_open(uint32_t slot, uint32_t incarnation, uint64_t now_ns) const {
+    return ejections_.standing(slot, incarnation, now_ns) == Ejections::Standing::half_open;
+  }
+  uint32_t choose(uint32_t pool, PoolState& state, const Tried& tried, uint64_t now_ns);
+  void review(uint32_t backend);
   void refresh_loads(PoolState& state, uint64_t now_ns);
   bool less_loaded(uint32_t a, uint32_t b) const;
 
@@ -82,6 +114,7 @@ class Balancer {
   ReservedArray<uint32_t> ready_;  // backend slots; each pool uses its members' range
   ReservedArray<PoolState> pools_;
   ReservedArray<BackendState> backends_;
+  Ejections ejections_;
 };
 
 }  // namespace sluice::balance

@@ -105,9 +105,16 @@ void Exchanges::count_answer(Exchange& x) {
 void Exchanges::count_connect_failure(Exchange& x, int error) {
   auto& pool = pool_words(x);
   auto& backend = backend_words(connections_[x.connection]);
-  shm::add(backend.failure_streak, 1u);
   shm::add<uint64_t>(connect_failure_word(backend, error), 1);
   shm::add<uint64_t>(connect_failure_word(pool, error), 1);
+  outcomes_.connect_failed(pool, x.backend, connections_[x.connection].incarnation, error);
+}
+
+// The backend did not begin an answer, or not a valid one.
+void Exchanges::count_request_failure(Exchange& x) {
+  const upstream::Connection& connection = connections_[x.connection];
+  shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
+  outcomes_.exchange_failed(pool_words(x), connection.backend, connection.incarnation);
 }
 
 // Nothing moved for too long after a response had begun: the client took nothing, or the backend

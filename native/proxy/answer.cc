@@ -9,8 +9,9 @@ namespace {
 
 struct Answer {
   uint16_t status;
-  const char* text;     // head that lets the connection go on, then the body
-  const char* closing;  // head that ends it, then the body
+  uint32_t retry_after_s;  // 0: says nothing of it
+  const char* text;        // head that lets the connection go on, then the body
+  const char* closing;     // head that ends it, then the body
   uint32_t body_bytes;
 };
 
@@ -19,9 +20,18 @@ struct Answer {
   "HTTP/1.1 " #status " " reason "\r\nContent-Type: text/plain; charset=utf-8\r\n"              \
   "Content-Length: " #length "\r\n" connection "\r\n"
 #define SLUICE_ANSWER(status, reason, length)                                             \
-  {status, SLUICE_ANSWER_HEAD(status, reason, length, "") #status " " reason "\n",        \
+  {status, 0, SLUICE_ANSWER_HEAD(status, reason, length, "") #status " " reason "\n",        \
    SLUICE_ANSWER_HEAD(status, reason, length, "Connection: close\r\n") #status " " reason "\n", \
    length}
+
+// RFC 9110 section 10.2.3: when to ask again.
+#define SLUICE_UNAVAILABLE(seconds)                                                       \
+  {503, seconds, SLUICE_ANSWER_HEAD(503, "Service Unavailable", 24,                       \
+                                    "Retry-After: " #seconds "\r\n")                      \
+   "503 Service Unavailable\n",                                                           \
+   SLUICE_ANSWER_HEAD(503, "Service Unavailable", 24,                                     \
+                      "Retry-After: " #seconds "\r\nConnection: close\r\n")              \
+   "503 Service Unavailable\n", 24}
 
 constexpr Answer kAnswers[] = {
     SLUICE_ANSWER(400, "Bad Request", 16),
@@ -33,12 +43,20 @@ constexpr Answer kAnswers[] = {
     SLUICE_ANSWER(431, "Request Header Fields Too Large", 36),
     SLUICE_ANSWER(501, "Not Implemented", 20),
     SLUICE_ANSWER(502, "Bad Gateway", 16),
-    SLUICE_ANSWER(503, "Service Unavailable", 24),
+    SLUICE_UNAVAILABLE(1),
+    SLUICE_UNAVAILABLE(2),
+    SLUICE_UNAVAILABLE(5),
+    SLUICE_UNAVAILABLE(10),
+    SLUICE_UNAVAILABLE(30),
+    SLUICE_UNAVAILABLE(60),
+    SLUICE_UNAVAILABLE(120),
+    SLUICE_UNAVAILABLE(300),
     SLUICE_ANSWER(504, "Gateway Timeout", 20),
     SLUICE_ANSWER(505, "HTTP Version Not Supported", 31),
 };
 // clang-format on
 #undef SLUICE_ANSWER
+#undef SLUICE_UNAVAILABLE
 #undef SLUICE_ANSWER_HEAD
 
 constexpr uint32_t length_of(const char* text) {
@@ -59,11 +77,15 @@ constexpr bool lengths_hold() {
 }
 static_assert(lengths_hold());
 
-const Answer& answer_of(uint16_t status) {
+// The first that asks for a pause at least as long, or else the longest there is.
+const Answer& answer_of(uint16_t status, uint32_t retry_after_s) {
+  const Answer* found = nullptr;
   for (const Answer& answer : kAnswers) {
-    if (answer.status == status) return answer;
+    if (answer.status != status) continue;
+    found = &answer;
+    if (answer.retry_after_s >= retry_after_s) break;
   }
-  return kAnswers[0];
+  return found == nullptr ? kAnswers[0] : *found;
 }
 
 // `text` with a Date behind the status line.
@@ -84,6 +106,14 @@ uint32_t write_dated(const char* text, uint32_t bytes, const char* date, uint8_t
 
 }  // namespace
 
+// Where no backend can take it, when the pool expects one again; otherwise what is short here may
+// be there again soon.
+uint32_t Exchanges::retry_after_s(const Exchange& x) const {
+  if (x.pool == kNone) return 1;
+  const shm::SnapshotPool& pool = snapshot_.pool(x.pool);
+  return pool.incarnation == x.pool_incarnation ? pool.retry_after_s : 1;
+}
+
 // Answers in place of a backend. Whatever was under way to one is given up.
 void Exchanges::answer(uint32_t x_index, uint16_t status) {
   Exchange& x = exchanges_[x_index];
@@ -101,7 +131,7 @@ void Exchanges::answer(uint32_t x_index, uint16_t status) {
   x.step = Exchange::Step::answering;
   x.status = status;
   count_answer(x);
-  const Answer& answer = answer_of(status);
+  const Answer& answer = answer_of(status, status == 503 ? retry_after_s(x) : 0);
   const char* text = x.keep_client && x.minor_version >= 1 ? answer.text : answer.closing;
   if (text == answer.closing) x.keep_client = false;
   uint32_t bytes = length_of(text);

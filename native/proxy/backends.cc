@@ -70,7 +70,7 @@ void Exchanges::connected(uint32_t index, int result) {
   shm::record(pool.connect_time, pool.connect_time_sum, connect_us);
   shm::add<uint64_t>(backend.connections_total, 1);
   shm::add<uint64_t>(backend.connect_time_sum, connect_us);
-  backend.failure_streak.store(0, std::memory_order_relaxed);
+  outcomes_.connected(connection.backend, connection.incarnation, connection.started_ns);
   connection.state = Connection::State::busy;
   begin_request(x_index);
 }
@@ -127,19 +127,21 @@ void Exchanges::upstream_died(uint32_t x_index) {
   SLUICE_ASSERT(!connection.sending);
   const bool silent = connection.in.empty() && x.reader.block == HeadBlocks::kNone;
   if (!silent || !may_retry(x)) {
-    shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
+    count_request_failure(x);
     auto& pool = pool_words(x);
     shm::add<uint64_t>(silent ? pool.response_cut_total : pool.response_invalid_total, 1);
     return answer(x_index, 502);
   }
   const uint32_t backend = x.backend;
+  const bool out = balancer_.is_out(backend, connection.incarnation, engine_.now_ns());
   release_connection(x_index, false);
   shm::add<uint64_t>(pool_words(x).request_retries_total, 1);
   x.retried = true;
   x.request_head.sent = 0;
   x.request_sent = false;
-  // On a fresh connection to the same one, unless it is no longer what it was.
+  // On a fresh connection to the same one, unless it is no longer what it was or is ejected.
   if (snapshot_.pool(x.pool).incarnation != x.pool_incarnation) return answer(x_index, 502);
+  if (out) return dispatch(x_index);
   x.backend = backend;
   connector_.occupy(backend);
   connect(x_index);

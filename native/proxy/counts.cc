@@ -38,6 +38,7 @@ void Tunnels::count_received(Tunnel& tunnel, Side side, uint32_t bytes) {
   shm::add<uint64_t>(block_.backend(tunnel.backend).received_bytes_total, bytes);
   if (!tunnel.first_byte_seen) {
     tunnel.first_byte_seen = true;
+    outcomes_.answered(tunnel.backend, backend_incarnation(tunnel), tunnel.connect_started_ns);
     shm::record(pool.first_byte_time, pool.first_byte_time_sum,
                 (engine_.now_ns() - tunnel.opened_ns) / 1000);
   }

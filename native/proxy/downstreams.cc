@@ -9,8 +9,9 @@
 namespace sluice::proxy {
 
 Exchanges::Exchanges(io::Engine& engine, TimerWheel& wheel, uint32_t timers_first,
-                     balance::Balancer& balancer, upstream::Connector& connector, Tunnels& tunnels,
-                     shm::WorkerBlock& block, uint32_t connections_max)
+                     balance::Balancer& balancer, upstream::Connector& connector,
+                     Outcomes& outcomes, Tunnels& tunnels, shm::WorkerBlock& block,
+                     uint32_t connections_max)
     : engine_(engine),
       buffers_(engine.buffers()),
       wheel_(wheel),
@@ -18,6 +19,7 @@ Exchanges::Exchanges(io::Engine& engine, TimerWheel& wheel, uint32_t timers_firs
       connections_max_(connections_max),
       balancer_(balancer),
       connector_(connector),
+      outcomes_(outcomes),
       tunnels_(tunnels),
       block_(block),
       downstreams_(connections_max),
@@ -265,7 +267,7 @@ void Exchanges::expire_exchange(uint32_t x_index) {
         return set_deadline(x.downstream, x.response_body_timeout_ms);
       }
       shm::add<uint64_t>(pool_words(x).response_timeout_total, 1);
-      shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
+      count_request_failure(x);
       return answer(x_index, 504);
     }
     case Exchange::Step::responding:

@@ -22,6 +22,7 @@
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
 #include "proxy/head_blocks.h"
+#include "proxy/outcomes.h"
 #include "proxy/router.h"
 #include "proxy/tunnels.h"
 #include "shm/snapshot.h"
@@ -38,8 +39,8 @@ class Exchanges {
 
   // The wheel's nodes [timers_first, timers_first + timers(connections_max)) belong to them.
   Exchanges(io::Engine& engine, TimerWheel& wheel, uint32_t timers_first,
-            balance::Balancer& balancer, upstream::Connector& connector, Tunnels& tunnels,
-            shm::WorkerBlock& block, uint32_t connections_max);
+            balance::Balancer& balancer, upstream::Connector& connector, Outcomes& outcomes,
+            Tunnels& tunnels, shm::WorkerBlock& block, uint32_t connections_max);
 
   static constexpr uint32_t timers(uint32_t connections_max) { return connections_max * 2; }
 
@@ -165,6 +166,7 @@ class Exchanges {
 
   // answer.cc
   void answer(uint32_t x_index, uint16_t status);
+  uint32_t retry_after_s(const Exchange& x) const;
 
   // upgrade.cc
   void begin_upgrade(uint32_t x_index, const uint8_t* data);
@@ -176,6 +178,7 @@ class Exchanges {
   void count_responded(Exchange& x);
   void count_answer(Exchange& x);
   void count_connect_failure(Exchange& x, int error);
+  void count_request_failure(Exchange& x);
   void count_stall(Exchange& x);
   void count_ended(Exchange& x);
   shm::WorkerListener& listener_words(const Downstream& d);
@@ -190,6 +193,7 @@ class Exchanges {
   const uint32_t connections_max_;
   balance::Balancer& balancer_;
   upstream::Connector& connector_;
+  Outcomes& outcomes_;
   Tunnels& tunnels_;
   shm::WorkerBlock& block_;
   shm::SnapshotView snapshot_;

@@ -139,6 +139,10 @@ void Tunnels::socket_failed(uint32_t index, Side side) {
   Tunnel& tunnel = slab_[index];
   Direction& from = tunnel.from(side);
   Direction& to = tunnel.from(io::other(side));
+  // What follows another failure is its consequence.
+  if (side == kUpstream && !tunnel.first_byte_seen && !tunnel.early_end_counted) {
+    outcomes_.exchange_failed(pool_words(tunnel), tunnel.backend, backend_incarnation(tunnel));
+  }
   count_early_end(tunnel, side == kDownstream ? EarlyEnd::client_reset : EarlyEnd::backend_reset);
   to.broken = true;
   from.reset_after = true;

@@ -115,7 +115,7 @@ void Exchanges::read_response(uint32_t x_index) {
     if (parsed == http::Parsed::refused || (upgrade && !may_upgrade) ||
         (interim && x.interim_count == limits::kInterimResponsesMax)) {
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
-      shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
+      count_request_failure(x);
       return answer(x_index, 502);
     }
     if (upgrade) return begin_upgrade(x_index, data);
@@ -149,6 +149,7 @@ void Exchanges::begin_response(uint32_t x_index, const uint8_t* data) {
   Exchange& x = exchanges_[x_index];
   Connection& connection = connections_[x.connection];
   Downstream& d = client_of(x);
+  outcomes_.answered(connection.backend, connection.incarnation, x.began_ns);
   x.step = Exchange::Step::responding;
   x.status = response_.status;
   x.keep_upstream = response_.keep_alive && snapshot_.listener(d.listener).server_close == 0;

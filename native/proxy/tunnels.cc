@@ -7,13 +7,14 @@
 namespace sluice::proxy {
 
 Tunnels::Tunnels(io::Engine& engine, TimerWheel& wheel, balance::Balancer& balancer,
-                 upstream::Connector& connector, shm::WorkerBlock& block, SnapshotHolder& holder,
-                 const TunnelOptions& options)
+                 upstream::Connector& connector, Outcomes& outcomes, shm::WorkerBlock& block,
+                 SnapshotHolder& holder, const TunnelOptions& options)
     : engine_(engine),
       buffers_(engine.buffers()),
       wheel_(wheel),
       balancer_(balancer),
       connector_(connector),
+      outcomes_(outcomes),
       block_(block),
       holder_(holder),
       options_(options),
@@ -133,8 +134,9 @@ void Tunnels::connected(uint32_t index, int result) {
 void Tunnels::connect_failed(uint32_t index, int error) {
   Tunnel& tunnel = slab_[index];
   const uint32_t failed = tunnel.backend;
-  shm::add(block_.backend(failed).failure_streak, 1u);
-  count_connect_failure(tunnel, failed, tunnel.connect_timed_out ? -ETIMEDOUT : error);
+  if (tunnel.connect_timed_out) error = -ETIMEDOUT;
+  count_connect_failure(tunnel, failed, error);
+  outcomes_.connect_failed(pool_words(tunnel), failed, backend_incarnation(tunnel), error);
   leave_backend(index);
   if (tunnel.tried_count >= held_pool(tunnel).connect_retries ||
       tunnel.tried_count >= limits::kConnectRetriesMax) {
@@ -152,7 +154,7 @@ void Tunnels::opened(uint32_t index) {
   shm::record(pool.connect_time, pool.connect_time_sum, connect_us);
   shm::add<uint64_t>(backend.connections_total, 1);
   shm::add<uint64_t>(backend.connect_time_sum, connect_us);
-  backend.failure_streak.store(0, std::memory_order_relaxed);
+  outcomes_.connected(tunnel.backend, backend_incarnation(tunnel), tunnel.connect_started_ns);
   let_go_of_snapshot(tunnel);
   tunnel.state = Tunnel::State::open;
   tunnel.last_activity_ms = now_ms();

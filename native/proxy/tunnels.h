@@ -11,6 +11,7 @@
 #include "base/timer_wheel.h"
 #include "io/buffer_queue.h"
 #include "io/engine.h"
+#include "proxy/outcomes.h"
 #include "proxy/pipe_pool.h"
 #include "proxy/tunnel.h"
 #include "shm/snapshot.h"
@@ -62,8 +63,8 @@ class Tunnels {
  public:
   // The wheel's nodes [0, connections_max) belong to the tunnels.
   Tunnels(io::Engine& engine, TimerWheel& wheel, balance::Balancer& balancer,
-          upstream::Connector& connector, shm::WorkerBlock& block, SnapshotHolder& holder,
-          const TunnelOptions& options);
+          upstream::Connector& connector, Outcomes& outcomes, shm::WorkerBlock& block,
+          SnapshotHolder& holder, const TunnelOptions& options);
 
   bool ok() const { return slab_.ok() && backend_lists_.ok() && sink_.ok(); }
   uint32_t count() const { return slab_.used(); }
@@ -123,6 +124,10 @@ class Tunnels {
   const shm::SnapshotPool& held_pool(const Tunnel& tunnel) const {
     return holder_.held(tunnel.snapshot_slot).pool(tunnel.pool);
   }
+  // That of the backend it is connected to, or connecting.
+  uint32_t backend_incarnation(const Tunnel& tunnel) {
+    return block_.backend(tunnel.backend).incarnation.load(std::memory_order_relaxed);
+  }
   shm::WorkerListener& listener_words(const Tunnel& tunnel) {
     shm::WorkerListener& words = block_.listener(tunnel.listener);
     const uint32_t incarnation = words.incarnation.load(std::memory_order_relaxed);
@@ -175,6 +180,7 @@ class Tunnels {
   TimerWheel& wheel_;
   balance::Balancer& balancer_;
   upstream::Connector& connector_;
+  Outcomes& outcomes_;
   shm::WorkerBlock& block_;
   SnapshotHolder& holder_;
   TunnelOptions options_;

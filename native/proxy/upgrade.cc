@@ -10,6 +10,8 @@ using upstream::Connection;
 // `response_` is the 101.
 void Exchanges::begin_upgrade(uint32_t x_index, const uint8_t* data) {
   Exchange& x = exchanges_[x_index];
+  const Connection& connection = connections_[x.connection];
+  outcomes_.answered(connection.backend, connection.incarnation, x.began_ns);
   http::ResponseRewrite rewrite;
   rewrite.upgrades = true;
   rewrite.via = snapshot_.listener(client_of(x).listener).via != 0;

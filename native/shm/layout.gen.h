@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x6761bc899054c38aull;
+inline constexpr uint64_t kSchemaHash = 0x4a11e4ac54e84e18ull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -86,6 +86,13 @@ enum class HealthState : uint32_t {
   unknown = 0,
   healthy = 1,
   unhealthy = 2,
+  checking = 3,
+};
+
+enum class EjectionReason : uint32_t {
+  none = 0,
+  connect = 1,
+  failures = 2,
 };
 
 // Writer: addon. Identifies the region. Checked before anything else is read.
@@ -297,6 +304,10 @@ struct alignas(64) SnapshotPool {
   uint32_t keep_alive_idle_ms;
   uint32_t keep_alive_requests_max;
   uint32_t idle_max;
+  uint32_t ejection_failures;
+  uint32_t ejection_base_ms;
+  uint32_t ejection_max_ms;
+  uint32_t retry_after_s;
 };
 static_assert(sizeof(SnapshotPool) == 64 && alignof(SnapshotPool) == 64);
 static_assert(offsetof(SnapshotPool, incarnation) == 0);
@@ -310,6 +321,10 @@ static_assert(offsetof(SnapshotPool, body_timeout_ms) == 28);
 static_assert(offsetof(SnapshotPool, keep_alive_idle_ms) == 32);
 static_assert(offsetof(SnapshotPool, keep_alive_requests_max) == 36);
 static_assert(offsetof(SnapshotPool, idle_max) == 40);
+static_assert(offsetof(SnapshotPool, ejection_failures) == 44);
+static_assert(offsetof(SnapshotPool, ejection_base_ms) == 48);
+static_assert(offsetof(SnapshotPool, ejection_max_ms) == 52);
+static_assert(offsetof(SnapshotPool, retry_after_s) == 56);
 
 // Writer: control. Backend slots of all pools, each pool a contiguous range.
 struct alignas(4) SnapshotMember {
@@ -393,6 +408,8 @@ struct alignas(128) Worker {
   std::atomic<uint64_t> reset_at_stop_total;
   // Completions of a slot’s earlier generation, dropped.
   std::atomic<uint64_t> stale_completions_total;
+  // Ejections of backends by this worker.
+  std::atomic<uint64_t> ejections_total;
   // Turns of the event loop.
   std::atomic<uint64_t> turns_total;
   // Pipes the kernel refused; the transfer is copied instead.
@@ -446,18 +463,19 @@ static_assert(offsetof(Worker, rejected_connections_max) == 656);
 static_assert(offsetof(Worker, rejected_listener_gone) == 664);
 static_assert(offsetof(Worker, reset_at_stop_total) == 672);
 static_assert(offsetof(Worker, stale_completions_total) == 680);
-static_assert(offsetof(Worker, turns_total) == 688);
-static_assert(offsetof(Worker, pipes_refused_total) == 696);
-static_assert(offsetof(Worker, stalls_cut_total) == 704);
-static_assert(offsetof(Worker, engine_waits) == 712);
-static_assert(offsetof(Worker, engine_completions) == 720);
-static_assert(offsetof(Worker, engine_buffers_exhausted) == 728);
-static_assert(offsetof(Worker, engine_cq_overflows) == 736);
-static_assert(offsetof(Worker, engine_sq_full) == 744);
-static_assert(offsetof(Worker, engine_rearmed) == 752);
-static_assert(offsetof(Worker, engine_no_memory) == 760);
-static_assert(offsetof(Worker, engine_mail_full) == 768);
-static_assert(offsetof(Worker, engine_spliced_bytes) == 776);
+static_assert(offsetof(Worker, ejections_total) == 688);
+static_assert(offsetof(Worker, turns_total) == 696);
+static_assert(offsetof(Worker, pipes_refused_total) == 704);
+static_assert(offsetof(Worker, stalls_cut_total) == 712);
+static_assert(offsetof(Worker, engine_waits) == 720);
+static_assert(offsetof(Worker, engine_completions) == 728);
+static_assert(offsetof(Worker, engine_buffers_exhausted) == 736);
+static_assert(offsetof(Worker, engine_cq_overflows) == 744);
+static_assert(offsetof(Worker, engine_sq_full) == 752);
+static_assert(offsetof(Worker, engine_rearmed) == 760);
+static_assert(offsetof(Worker, engine_no_memory) == 768);
+static_assert(offsetof(Worker, engine_mail_full) == 776);
+static_assert(offsetof(Worker, engine_spliced_bytes) == 784);
 
 // Writer: worker. One worker’s counters of a listener slot; valid for the named incarnation.
 struct alignas(64) WorkerListener {
@@ -680,8 +698,12 @@ struct alignas(64) WorkerPool {
   std::atomic<uint64_t> response_time[528];
   // Sum of response times.
   std::atomic<uint64_t> response_time_sum;
+  // Ejections because connecting failed.
+  std::atomic<uint64_t> ejections_connect_total;
+  // Ejections because of failures in a row.
+  std::atomic<uint64_t> ejections_failures_total;
 };
-static_assert(sizeof(WorkerPool) == 21376 && alignof(WorkerPool) == 64);
+static_assert(sizeof(WorkerPool) == 21440 && alignof(WorkerPool) == 64);
 static_assert(offsetof(WorkerPool, incarnation) == 0);
 static_assert(offsetof(WorkerPool, connections) == 4);
 static_assert(offsetof(WorkerPool, connections_total) == 8);
@@ -719,6 +741,8 @@ static_assert(offsetof(WorkerPool, request_duration) == 12904);
 static_assert(offsetof(WorkerPool, request_duration_sum) == 17128);
 static_assert(offsetof(WorkerPool, response_time) == 17136);
 static_assert(offsetof(WorkerPool, response_time_sum) == 21360);
+static_assert(offsetof(WorkerPool, ejections_connect_total) == 21368);
+static_assert(offsetof(WorkerPool, ejections_failures_total) == 21376);
 
 // Writer: worker. Connections now on a backend, by slot: dense, so that strategies sum workers cheaply.
 struct alignas(4) WorkerInFlight {
@@ -759,8 +783,12 @@ struct alignas(64) WorkerBackend {
   std::atomic<uint64_t> backend_reset_total;
   // Connections ended by a drain’s timeout or a removal.
   std::atomic<uint64_t> cut_total;
+  // Times a worker ejected this backend.
+  std::atomic<uint64_t> ejections_total;
+  std::atomic<uint64_t> ejected_until;
+  std::atomic<uint32_t> ejection_reason;
 };
-static_assert(sizeof(WorkerBackend) == 128 && alignof(WorkerBackend) == 64);
+static_assert(sizeof(WorkerBackend) == 192 && alignof(WorkerBackend) == 64);
 static_assert(offsetof(WorkerBackend, incarnation) == 0);
 static_assert(offsetof(WorkerBackend, failure_streak) == 4);
 static_assert(offsetof(WorkerBackend, connections_total) == 8);
@@ -777,6 +805,9 @@ static_assert(offsetof(WorkerBackend, connect_unreachable_total) == 88);
 static_assert(offsetof(WorkerBackend, connect_other_total) == 96);
 static_assert(offsetof(WorkerBackend, backend_reset_total) == 104);
 static_assert(offsetof(WorkerBackend, cut_total) == 112);
+static_assert(offsetof(WorkerBackend, ejections_total) == 120);
+static_assert(offsetof(WorkerBackend, ejected_until) == 128);
+static_assert(offsetof(WorkerBackend, ejection_reason) == 136);
 
 // Offsets within the region.
 inline constexpr uint64_t kHeaderOffset = 0;
@@ -786,7 +817,7 @@ inline constexpr uint64_t kPoolLiveOffset = 266240;
 inline constexpr uint64_t kSnapshotBase = 270336;
 inline constexpr uint64_t kSnapshotStride = 5578752;
 inline constexpr uint64_t kWorkerBase = 44900352;
-inline constexpr uint64_t kWorkerStride = 43044864;
+inline constexpr uint64_t kWorkerStride = 44158976;
 // Offsets within a snapshot slot.
 inline constexpr uint64_t kSnapshotOffset = 0;
 inline constexpr uint64_t kSnapshotListenerOffset = 4096;
@@ -805,8 +836,8 @@ inline constexpr uint64_t kWorkerOffset = 0;
 inline constexpr uint64_t kWorkerListenerOffset = 4096;
 inline constexpr uint64_t kWorkerRouteOffset = 1167360;
 inline constexpr uint64_t kWorkerPoolOffset = 18993152;
-inline constexpr uint64_t kWorkerInFlightOffset = 40882176;
-inline constexpr uint64_t kWorkerBackendOffset = 40947712;
+inline constexpr uint64_t kWorkerInFlightOffset = 40947712;
+inline constexpr uint64_t kWorkerBackendOffset = 41013248;
 
 constexpr uint64_t region_bytes(uint32_t workers) {
   return kWorkerBase + kWorkerStride * workers;

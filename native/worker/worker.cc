@@ -22,10 +22,11 @@ Worker::Worker(const shm::Region& region, io::Engine& engine, const Mailboxes& m
              engine.clock_ns() / 1'000'000),
       balancer_(region, block_, options.seed),
       connector_(engine, block_),
-      tunnels_(engine, wheel_, balancer_, connector_, block_, *this,
+      outcomes_(engine, balancer_, block_),
+      tunnels_(engine, wheel_, balancer_, connector_, outcomes_, block_, *this,
                proxy::TunnelOptions{options.connections_max, options.splice}),
-      exchanges_(engine, wheel_, options.connections_max, balancer_, connector_, tunnels_, block_,
-                 options.connections_max),
+      exchanges_(engine, wheel_, options.connections_max, balancer_, connector_, outcomes_,
+                 tunnels_, block_, options.connections_max),
       acceptors_(engine, *this, block_, mailboxes, options.hand_off, options.seed ^ 1) {}
 
 bool Worker::ok() const {

@@ -10,6 +10,7 @@
 #include "io/engine.h"
 #include "io/engines.h"
 #include "proxy/exchanges.h"
+#include "proxy/outcomes.h"
 #include "proxy/tunnels.h"
 #include "shm/region.h"
 #include "shm/worker_block.h"
@@ -61,6 +62,7 @@ class Worker final : private proxy::SnapshotHolder, private Intake {
   TimerWheel wheel_;
   balance::Balancer balancer_;
   upstream::Connector connector_;
+  proxy::Outcomes outcomes_;
   proxy::Tunnels tunnels_;
   proxy::Exchanges exchanges_;
   Acceptors acceptors_;

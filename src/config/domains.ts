@@ -9,6 +9,8 @@ export interface DomainBuilder {
   // A backend: its name, which is unique within the domain, and `host:port`.
   container(name: string, address: string, options?: { readonly weight?: number }): DomainBuilder;
   strategy(strategy: NonNullable<PoolConfig['strategy']>): DomainBuilder;
+  // The path that is asked how they are, or all of `pools.NAME.healthCheck`.
+  healthCheck(check: string | NonNullable<PoolConfig['healthCheck']>): DomainBuilder;
 }
 
 export interface Domain {
@@ -39,6 +41,7 @@ export function routeDomain(
   if ('expected' in parsed) throw refused('domain', host, parsed.expected);
   const containers = new Map<string, BackendConfig>();
   let strategy: PoolConfig['strategy'];
+  let healthCheck: PoolConfig['healthCheck'];
   const builder: DomainBuilder = {
     container(name, address, { weight } = {}) {
       if (containers.has(name)) throw refused('container', name, `each name once in ${host}`);
@@ -49,10 +52,18 @@ export function routeDomain(
       strategy = stated;
       return builder;
     },
+    healthCheck(check) {
+      healthCheck = typeof check === 'string' ? { path: check } : check;
+      return builder;
+    },
   };
   build(builder);
   const backends = [...containers.values()];
-  const pool = strategy === undefined ? { backends } : { strategy, backends };
+  const pool = {
+    ...(strategy === undefined ? {} : { strategy }),
+    ...(healthCheck === undefined ? {} : { healthCheck }),
+    backends,
+  };
   return { host: parsed.value, pool };
 }
 

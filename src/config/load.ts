@@ -13,6 +13,7 @@ import type {
 import { parseAddress, parseBackendAddress } from './address.ts';
 import { accepted, defaults, duration } from './defaults.ts';
 import { type Document, type Locate, readDocument } from './document.ts';
+import { ejectionOf, healthCheckOf } from './health.ts';
 import { listenerOf } from './listener.ts';
 import { isModule, runModule } from './module.ts';
 import { pathText } from './paths.ts';
@@ -69,6 +70,8 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
       connectTimeoutMs: duration(config.connectTimeout, defaults.connectTimeoutMs),
       connectRetries: defaults.connectRetries,
       drainTimeoutMs: duration(config.drainTimeout, defaults.drainTimeoutMs),
+      healthCheck: healthCheckOf(config.healthCheck),
+      ejection: ejectionOf(config.ejection),
       http: poolHttpOf(config),
     },
     backends,

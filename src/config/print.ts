@@ -2,6 +2,7 @@
 // are the default are left out.
 import type { HttpOptions, Listener, Model, Pool, PoolSettings, Route } from '../model/types.ts';
 import { defaults } from './defaults.ts';
+import { printEjection, printHealthCheck } from './health.ts';
 import { durationText, sizeText } from './units.ts';
 
 type Plain = Record<string, unknown>;
@@ -68,6 +69,8 @@ function settingsOf(settings: PoolSettings): Plain {
     strategy: unless(strategy, 'round_robin'),
     connectTimeout: time(connectTimeoutMs, defaults.connectTimeoutMs),
     drainTimeout: time(drainTimeoutMs, defaults.drainTimeoutMs),
+    healthCheck: printHealthCheck(settings.healthCheck),
+    ejection: printEjection(settings.ejection),
     keepAlive: some({
       idleTimeout: time(http.keepAliveIdleMs, usual.keepAliveIdleMs),
       maxRequests: unless(http.keepAliveRequestsMax, usual.keepAliveRequestsMax),

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import { addressExpected, ipAddress, parseAddress, parseBackendAddress } from './address.ts';
+import { ejection, healthCheck } from './schema-health.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
 import { parseDuration } from './units.ts';
@@ -52,6 +53,8 @@ export const pool = z.strictObject({
   drainTimeout: duration('How long a removed backend may finish.', true)
     .meta({ default: '30s' })
     .optional(),
+  healthCheck: healthCheck.optional(),
+  ejection: ejection.optional(),
   keepAlive: z
     .strictObject({
       idleTimeout: duration('How long one waits for its next request.')

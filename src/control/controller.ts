@@ -10,15 +10,17 @@ import type { Flag, Model } from '../model/types.ts';
 import { type Merged, unmerged } from '../providers/merge.ts';
 import type { Provider } from '../providers/provider.ts';
 import { Publisher } from '../shm/publish.ts';
-import type { Reader } from '../shm/read.ts';
+import type { BackendView, Reader } from '../shm/read.ts';
 import { nextSequence, type Region, sequenceOf } from '../shm/region.ts';
 import type { Acks, Target } from './acks.ts';
 import { cancelled, Drains } from './drains.ts';
+import { Ejections } from './ejections.ts';
 import type { Emit } from './events.ts';
+import { Health } from './health.ts';
 import { removeSocketFile } from './listeners.ts';
 import { Live } from './live.ts';
 import { prepare } from './preparing.ts';
-import type { BackendRecord, DrainResult, OpenedListener } from './records.ts';
+import type { BackendRecord, DrainResult, OpenedListener, PoolRecord } from './records.ts';
 import { type Outcome, State } from './state.ts';
 import { until } from './waiting.ts';
 
@@ -76,6 +78,8 @@ export class Controller {
   readonly state: State = new State();
   readonly live: Live;
   readonly drains: Drains;
+  readonly health: Health;
+  readonly ejections: Ejections;
   readonly #parts: ControllerParts;
   readonly #publisher: Publisher;
   readonly #queue: Intent[] = [];
@@ -92,6 +96,9 @@ export class Controller {
     this.#parts = parts;
     this.#publisher = new Publisher(parts.region);
     this.live = new Live(parts.region, parts.fleet);
+    const { region, emit, log } = parts;
+    this.health = new Health({ live: this.live, emit, log });
+    this.ejections = new Ejections({ region, emit, log, pools: () => this.state.pools.values() });
     this.drains = new Drains({
       inFlight: ({ slot }) => parts.region.inFlight(slot),
       knowsLive: (live) => parts.acks.isReachedByAll({ sequence: 0, live }),
@@ -156,6 +163,10 @@ export class Controller {
     return record;
   }
 
+  view(record: BackendRecord): BackendView {
+    return this.live.view(record, this.health.view(record), this.ejections.view(record));
+  }
+
   // Writes live words by `write` and resolves when all workers look at them.
   async changeLive(write: (live: Live) => void, signal?: AbortSignal): Promise<Target> {
     if (this.#closed) throw new SluiceError('ERR_SLUICE_CLOSED');
@@ -172,6 +183,8 @@ export class Controller {
     this.#closed = true;
     clearTimeout(this.#retry);
     clearTimeout(this.#reopen);
+    this.health.stop();
+    this.ejections.stop();
     for (const intent of this.#queue.splice(0)) intent.reject(new SluiceError('ERR_SLUICE_CLOSED'));
     this.drains.cancelAll('the balancer closes');
   }
@@ -256,6 +269,7 @@ export class Controller {
     this.#tellFlags(flags);
     const outcome = this.state.apply(changes, opened, taken);
     this.#writeLive(outcome);
+    this.health.follow(touchedPools(changes, this.state.pools));
     const gone = this.#gone.filter(({ record }) => record.retirement !== undefined);
     this.#gone = [];
     this.state.drop(gone.map(({ record }) => record));
@@ -400,6 +414,19 @@ export class Controller {
       stuck: ages,
     });
   }
+}
+
+// Whose members or settings differ.
+function touchedPools(
+  { poolsAdded, poolsChanged, backends }: Changes,
+  pools: ReadonlyMap<string, PoolRecord>,
+): PoolRecord[] {
+  const names = [
+    ...poolsAdded.map(({ name }) => name),
+    ...poolsChanged.map(({ after }) => after.name),
+    ...backends.map(({ pool }) => pool),
+  ];
+  return [...new Set(names)].flatMap((name) => pools.get(name) ?? []);
 }
 
 function accept(intent: Intent): boolean {

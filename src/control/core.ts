@@ -144,6 +144,7 @@ export class Core {
       };
       this.names.follow({ log: this.log, moved });
       this.#followNames();
+      this.controller.ejections.start();
       setImmediate(() => this.#announce(committed));
       for (const [watcher, adopted] of this.#watched) {
         watcher.start(() => void this.#adopt(watcher, adopted));
@@ -223,7 +224,7 @@ export class Core {
   }
 
   view(): MetricsView {
-    const { state, live, sequence } = this.controller;
+    const { state, sequence } = this.controller;
     const requested = new Set<string>();
     const listeners = [...state.listeners].map(([name, { slot, incarnation, listener }]) => {
       const { mode } = listener;
@@ -248,7 +249,7 @@ export class Core {
         takesRequests: requested.has(name),
         slot,
         incarnation,
-        backends: members.map((record) => live.view(record)),
+        backends: members.map((record) => this.controller.view(record)),
       })),
     };
   }

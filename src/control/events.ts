@@ -19,6 +19,21 @@ export interface Events {
   // Its last connection is gone; `cut` of them were ended because the time was over.
   'backend:drained': [{ readonly pool: string; readonly backend: string; readonly cut: number }];
   'backend:removed': [{ readonly pool: string; readonly backend: string }];
+  // It takes traffic: its first check succeeded, checks find it healthy again, or no worker ejects
+  // it any more.
+  'backend:up': [{ readonly pool: string; readonly backend: string; readonly reason: string }];
+  // Checks find it unhealthy: it gets no traffic.
+  'backend:down': [{ readonly pool: string; readonly backend: string; readonly reason: string }];
+  // Workers leave it alone until then: connecting failed, or it failed too often in a row.
+  'backend:ejected': [
+    {
+      readonly pool: string;
+      readonly backend: string;
+      readonly reason: 'connect' | 'failures';
+      readonly until: Date;
+      readonly workers: number;
+    },
+  ];
   'worker:stuck': [{ readonly worker: number; readonly heartbeatAgeMs: number }];
   'worker:recovered': [{ readonly worker: number }];
   // A worker does without io_uring. `error`: the errno behind it, 0 when there is none.

@@ -3,7 +3,7 @@
 // with release order.
 import type { Fleet } from '../addon/fleet.ts';
 import { AdminState, HealthState } from '../shm/layout.gen.ts';
-import type { BackendView } from '../shm/read.ts';
+import type { BackendView, CheckView, EjectionView } from '../shm/read.ts';
 import { type Region, sequenceOf } from '../shm/region.ts';
 import type { Target } from './acks.ts';
 import type { BackendRecord } from './records.ts';
@@ -60,19 +60,26 @@ export class Live {
     return this.target;
   }
 
-  view(record: BackendRecord): BackendView {
+  view(
+    record: BackendRecord,
+    check: CheckView | undefined,
+    ejection: EjectionView | undefined,
+  ): BackendView {
     const { slot, incarnation, backend, admin, weight } = record;
     const { health } = this.#region.readLive(slot);
     const inFlight = this.#region.inFlight(slot);
     const known = health >>> 8 === incarnation ? health & 0xff : HealthState.unknown;
     const names = Object.keys(HealthState) as (keyof typeof HealthState)[];
+    const found = names.find((name) => HealthState[name] === known) ?? 'unknown';
     return {
       id: backend.id,
       address: backend.address.text,
       slot,
       incarnation,
       state: admin === 'up' ? 'up' : inFlight > 0 ? 'draining' : 'drained',
-      health: names.find((name) => HealthState[name] === known) ?? 'unknown',
+      health: found !== 'unhealthy' && ejection !== undefined ? 'ejected' : found,
+      check,
+      ejection,
       weight,
       inFlight,
       removing: record.retirement !== undefined,

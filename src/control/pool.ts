@@ -39,8 +39,9 @@ export class Pool {
   // Backends in the order in which they came, those on their way out included.
   backends(): BackendView[] {
     this.#settings();
-    const { state, live } = this.#core.controller;
-    return (state.pools.get(this.name)?.members ?? []).map((record) => live.view(record));
+    const { controller } = this.#core;
+    const members = controller.state.pools.get(this.name)?.members ?? [];
+    return members.map((record) => controller.view(record));
   }
 
   // Throws ERR_SLUICE_BACKEND_EXISTS. One that is on its way out stays instead.

@@ -2,6 +2,7 @@
 // its place in the snapshot (so that workers can still be told to cut it) until `drop`.
 import { SluiceError } from '../errors.ts';
 import type { BackendChanges, Changes } from '../model/diff.ts';
+import { retryAfterSeconds } from '../model/health.ts';
 import { limits } from '../model/limits.ts';
 import type { Backend, Listener, Pool, Route } from '../model/types.ts';
 import type { Plan } from '../shm/publish.ts';
@@ -294,6 +295,8 @@ export class State {
         strategy: pool.settings.strategy,
         connectTimeoutMs: pool.settings.connectTimeoutMs,
         connectRetries: pool.settings.connectRetries,
+        ejection: pool.settings.ejection,
+        retryAfterS: retryAfterSeconds(pool.settings.healthCheck),
         http: pool.settings.http,
         members: pool.members,
       })),

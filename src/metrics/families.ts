@@ -63,6 +63,9 @@ const failure = (value: string): Exception =>
 const earlyEnd = (value: string): Exception =>
   reason('errors_total', 'Connections that ended early.', value);
 
+const ejection = (value: string): Exception =>
+  reason('ejections_total', 'Ejections of backends, each by one worker.', value);
+
 // Reasons have one name wherever they are counted, so that sums over families can be compared.
 const connectFailures = {
   connectRefusedTotal: failure('connect_refused'),
@@ -147,6 +150,8 @@ const exceptions: Readonly<Record<CountedBlock, Readonly<Record<string, Exceptio
     responseTimeoutTotal: failure('response_timeout'),
     responseInvalidTotal: failure('response_invalid'),
     responseCutTotal: failure('response_cut'),
+    ejectionsConnectTotal: ejection('connect'),
+    ejectionsFailuresTotal: ejection('failures'),
     requestsInFlight: { name: 'requests_active' },
     responseTime: { name: 'response_head_seconds' },
     ...byClass,

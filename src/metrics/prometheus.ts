@@ -22,7 +22,7 @@ const microsecondBounds = bucketBounds.map((bound) => Math.round(bound * 1e6));
 
 const workerStates = ['starting', 'running', 'draining', 'stopped', 'failed'] as const;
 const backendStates = ['up', 'draining', 'drained'] as const;
-const healthStates = ['unknown', 'healthy', 'unhealthy'] as const;
+const healthStates = ['unknown', 'checking', 'healthy', 'unhealthy', 'ejected'] as const;
 
 const workerSamples = samplesOf('worker');
 const listenerSamples = samplesOf('workerListener');
@@ -138,19 +138,42 @@ function addPool(out: Exposition, view: MetricsView, pool: PoolView): void {
   addHistograms(out, chosen(poolHistograms, http), labels, measured);
 }
 
-export const takesNewWork = ({ state, health, weight }: BackendView): boolean =>
-  state === 'up' && health !== 'unhealthy' && weight > 0;
+// Where others are good. While a backend is checked for the first time, or ejected by all workers,
+// it takes work for want of others only.
+export const takesNewWork = (backend: BackendView, workers: number): boolean => {
+  const { state, health, weight, ejection } = backend;
+  const isGood = health !== 'unhealthy' && health !== 'checking';
+  return state === 'up' && weight > 0 && isGood && (ejection?.workers ?? 0) < workers;
+};
+
+function addChecks(out: Exposition, labels: Labels, { check, ejection }: BackendView): void {
+  const help = 'Workers that leave the backend alone now.';
+  out.add('sluice_backend_ejected', 'gauge', help, labels, ejection?.workers ?? 0);
+  if (check === undefined) return;
+  for (const [result, count] of Object.entries(check.counts)) {
+    const by = { ...labels, result };
+    out.add('sluice_backend_checks_total', 'counter', 'Checks of health.', by, count);
+  }
+  const took = 'How long the last check took.';
+  const tookSeconds = (check.last?.durationMs ?? 0) / 1000;
+  out.add('sluice_backend_check_seconds', 'gauge', took, labels, tookSeconds);
+  const since = 'When the last check ended, since the epoch; 0 before there was one.';
+  const atSeconds = (check.last?.at.getTime() ?? 0) / 1000;
+  out.add('sluice_backend_check_timestamp_seconds', 'gauge', since, labels, atSeconds);
+}
 
 function addBackend(out: Exposition, view: MetricsView, pool: PoolView, backend: BackendView) {
   const { state, health, weight, inFlight } = backend;
+  const workers = view.reader.workersCount;
   const labels = { pool: pool.name, backend: backend.id };
   const gauge = (name: string, help: string, value: number): void =>
     out.add(`sluice_backend_${name}`, 'gauge', help, labels, value);
-  gauge('up', 'Whether the backend takes new connections.', takesNewWork(backend) ? 1 : 0);
+  gauge('up', 'Whether the backend takes new connections.', takesNewWork(backend, workers) ? 1 : 0);
   const intent = 'What the backend was told: drained has no connections left.';
   addStates(out, 'sluice_backend_state', intent, labels, backendStates, state);
-  const found = 'What probes found.';
-  addStates(out, 'sluice_backend_health', found, labels, healthStates, health, 'health');
+  const found = 'What checks and traffic found.';
+  addStates(out, 'sluice_backend_health', found, labels, healthStates, health);
+  addChecks(out, labels, backend);
   gauge('weight', 'Share of new connections.', weight);
   gauge('connections_active', 'Connections open now.', inFlight);
   const totals = view.reader.backend(backend.slot, backend.incarnation);

@@ -65,6 +65,9 @@ export interface BackendStats {
   readonly address: string;
   readonly state: BackendView['state'];
   readonly health: BackendView['health'];
+  // Undefined where nobody checks.
+  readonly check: BackendView['check'];
+  readonly ejection: BackendView['ejection'];
   readonly weight: number;
   // On its way out of the pool.
   readonly removing: boolean;
@@ -158,11 +161,13 @@ function backendStats(
   backend: BackendView,
 ): BackendStats {
   const totals = reader.backend(backend.slot, backend.incarnation);
-  const { address, state, health, weight, removing, inFlight } = backend;
+  const { address, state, health, check, ejection, weight, removing, inFlight } = backend;
   return {
     address,
     state,
     health,
+    check,
+    ejection,
     weight,
     removing,
     connections: inFlight,

@@ -1,5 +1,6 @@
 // What changes from one model to the next. A pool whose backends are the same map object is not
 // looked into, so the cost follows what changed.
+import { sameCheck, sameEjection } from './health.ts';
 import type { Backend, HttpOptions, Listener, Model, Pool, Route } from './types.ts';
 
 export interface Changed<T> {
@@ -43,8 +44,8 @@ function split<T>(
 }
 
 // Of flat objects with the same keys.
-const sameFields = <T extends object>(a: T, b: T, except?: keyof T): boolean =>
-  (Object.keys(a) as (keyof T)[]).every((key) => key === except || a[key] === b[key]);
+const sameFields = <T extends object>(a: T, b: T, ...except: (keyof T)[]): boolean =>
+  (Object.keys(a) as (keyof T)[]).every((key) => except.includes(key) || a[key] === b[key]);
 
 const sameHttp = (a: HttpOptions, b: HttpOptions): boolean =>
   sameFields(a, b, 'trustedProxies') &&
@@ -64,7 +65,10 @@ const sameListener = (a: Listener, b: Listener): boolean =>
   a.routes.every((route, i) => sameRoute(route, b.routes[i]));
 
 const sameSettings = ({ settings: a }: Pool, { settings: b }: Pool): boolean =>
-  sameFields(a, b, 'http') && sameFields(a.http, b.http);
+  sameFields(a, b, 'http', 'healthCheck', 'ejection') &&
+  sameFields(a.http, b.http) &&
+  sameCheck(a.healthCheck, b.healthCheck) &&
+  sameEjection(a.ejection, b.ejection);
 
 const none: ReadonlyMap<string, Backend> = new Map();
 

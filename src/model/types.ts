@@ -2,6 +2,8 @@
 // `Model` is all of them together, cross-checked. Both are immutable, nothing in a model is
 // optional. Times are milliseconds.
 
+import type { EjectionSettings, HealthCheck } from './health.ts';
+
 export type Strategy = 'round_robin' | 'least_connections' | 'p2c';
 export type Mode = 'tcp' | 'http';
 export type EngineChoice = 'auto' | 'io_uring' | 'epoll';
@@ -115,6 +117,9 @@ export interface PoolSettings {
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
   readonly drainTimeoutMs: number;
+  // undefined: nobody checks.
+  readonly healthCheck: HealthCheck | undefined;
+  readonly ejection: EjectionSettings;
   // In force for requests; connections that are passed through have no use for it.
   readonly http: PoolHttpOptions;
 }

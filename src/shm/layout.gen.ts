@@ -1,11 +1,11 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = '6761bc899054c38a';
+export const schemaHash = '4a11e4ac54e84e18';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 5578752;
 export const workerBase = 44900352;
-export const workerStride = 43044864;
+export const workerStride = 44158976;
 
 // Offsets are from the start of the region, of a snapshot slot, or of a worker's area (`per`).
 export const layout = {
@@ -203,6 +203,10 @@ export const layout = {
       keepAliveIdleMs: { offset: 32, type: 'u32', count: 1, unit: 'milliseconds' },
       keepAliveRequestsMax: { offset: 36, type: 'u32', count: 1 },
       idleMax: { offset: 40, type: 'u32', count: 1 },
+      ejectionFailures: { offset: 44, type: 'u32', count: 1 },
+      ejectionBaseMs: { offset: 48, type: 'u32', count: 1, unit: 'milliseconds' },
+      ejectionMaxMs: { offset: 52, type: 'u32', count: 1, unit: 'milliseconds' },
+      retryAfterS: { offset: 56, type: 'u32', count: 1 },
     },
   },
   snapshotMember: {
@@ -277,18 +281,19 @@ export const layout = {
       rejectedListenerGone: { offset: 664, type: 'a64', count: 1, metric: 'counter', help: "Connections handed over after their listener had ended." },
       resetAtStopTotal: { offset: 672, type: 'a64', count: 1, metric: 'counter', help: "Queued connections that the kernel reset when a listener closed." },
       staleCompletionsTotal: { offset: 680, type: 'a64', count: 1, metric: 'counter', help: "Completions of a slot’s earlier generation, dropped." },
-      turnsTotal: { offset: 688, type: 'a64', count: 1, metric: 'counter', help: "Turns of the event loop." },
-      pipesRefusedTotal: { offset: 696, type: 'a64', count: 1, metric: 'counter', help: "Pipes the kernel refused; the transfer is copied instead." },
-      stallsCutTotal: { offset: 704, type: 'a64', count: 1, metric: 'counter', help: "Connections cut because the peer acknowledged nothing." },
-      engineWaits: { offset: 712, type: 'a64', count: 1, metric: 'counter', help: "Waits that entered the kernel." },
-      engineCompletions: { offset: 720, type: 'a64', count: 1, metric: 'counter', help: "Completions delivered." },
-      engineBuffersExhausted: { offset: 728, type: 'a64', count: 1, metric: 'counter', help: "Times no receive buffer was free." },
-      engineCqOverflows: { offset: 736, type: 'a64', count: 1, metric: 'counter', help: "Times the completion queue overflowed." },
-      engineSqFull: { offset: 744, type: 'a64', count: 1, metric: 'counter', help: "Early submissions for want of queue entries." },
-      engineRearmed: { offset: 752, type: 'a64', count: 1, metric: 'counter', help: "Multishot operations the kernel ended by itself." },
-      engineNoMemory: { offset: 760, type: 'a64', count: 1, metric: 'counter', help: "Engine calls refused for want of memory." },
-      engineMailFull: { offset: 768, type: 'a64', count: 1, metric: 'counter', help: "Posts refused because a mailbox was full." },
-      engineSplicedBytes: { offset: 776, type: 'a64', count: 1, metric: 'counter', unit: 'bytes', help: "Bytes moved by splice." },
+      ejectionsTotal: { offset: 688, type: 'a64', count: 1, metric: 'counter', help: "Ejections of backends by this worker." },
+      turnsTotal: { offset: 696, type: 'a64', count: 1, metric: 'counter', help: "Turns of the event loop." },
+      pipesRefusedTotal: { offset: 704, type: 'a64', count: 1, metric: 'counter', help: "Pipes the kernel refused; the transfer is copied instead." },
+      stallsCutTotal: { offset: 712, type: 'a64', count: 1, metric: 'counter', help: "Connections cut because the peer acknowledged nothing." },
+      engineWaits: { offset: 720, type: 'a64', count: 1, metric: 'counter', help: "Waits that entered the kernel." },
+      engineCompletions: { offset: 728, type: 'a64', count: 1, metric: 'counter', help: "Completions delivered." },
+      engineBuffersExhausted: { offset: 736, type: 'a64', count: 1, metric: 'counter', help: "Times no receive buffer was free." },
+      engineCqOverflows: { offset: 744, type: 'a64', count: 1, metric: 'counter', help: "Times the completion queue overflowed." },
+      engineSqFull: { offset: 752, type: 'a64', count: 1, metric: 'counter', help: "Early submissions for want of queue entries." },
+      engineRearmed: { offset: 760, type: 'a64', count: 1, metric: 'counter', help: "Multishot operations the kernel ended by itself." },
+      engineNoMemory: { offset: 768, type: 'a64', count: 1, metric: 'counter', help: "Engine calls refused for want of memory." },
+      engineMailFull: { offset: 776, type: 'a64', count: 1, metric: 'counter', help: "Posts refused because a mailbox was full." },
+      engineSplicedBytes: { offset: 784, type: 'a64', count: 1, metric: 'counter', unit: 'bytes', help: "Bytes moved by splice." },
     },
   },
   workerListener: {
@@ -359,7 +364,7 @@ export const layout = {
     writer: 'worker',
     per: 'worker',
     offset: 18993152,
-    size: 21376,
+    size: 21440,
     count: 1024,
     fields: {
       incarnation: { offset: 0, type: 'a32', count: 1 },
@@ -399,12 +404,14 @@ export const layout = {
       requestDurationSum: { offset: 17128, type: 'a64', count: 1, metric: 'counter', unit: 'microseconds', help: "Sum of request durations." },
       responseTime: { offset: 17136, type: 'a64', count: 528, metric: 'histogram', unit: 'microseconds', help: "Time from a request sent to the head of its answer." },
       responseTimeSum: { offset: 21360, type: 'a64', count: 1, metric: 'counter', unit: 'microseconds', help: "Sum of response times." },
+      ejectionsConnectTotal: { offset: 21368, type: 'a64', count: 1, metric: 'counter', help: "Ejections because connecting failed." },
+      ejectionsFailuresTotal: { offset: 21376, type: 'a64', count: 1, metric: 'counter', help: "Ejections because of failures in a row." },
     },
   },
   workerInFlight: {
     writer: 'worker',
     per: 'worker',
-    offset: 40882176,
+    offset: 40947712,
     size: 4,
     count: 16384,
     fields: {
@@ -414,8 +421,8 @@ export const layout = {
   workerBackend: {
     writer: 'worker',
     per: 'worker',
-    offset: 40947712,
-    size: 128,
+    offset: 41013248,
+    size: 192,
     count: 16384,
     fields: {
       incarnation: { offset: 0, type: 'a32', count: 1 },
@@ -434,6 +441,9 @@ export const layout = {
       connectOtherTotal: { offset: 96, type: 'a64', count: 1, metric: 'counter', help: "Connects that failed otherwise." },
       backendResetTotal: { offset: 104, type: 'a64', count: 1, metric: 'counter', help: "Connections this backend reset." },
       cutTotal: { offset: 112, type: 'a64', count: 1, metric: 'counter', help: "Connections ended by a drain’s timeout or a removal." },
+      ejectionsTotal: { offset: 120, type: 'a64', count: 1, metric: 'counter', help: "Times a worker ejected this backend." },
+      ejectedUntil: { offset: 128, type: 'a64', count: 1, unit: 'nanoseconds' },
+      ejectionReason: { offset: 136, type: 'a32', count: 1 },
     },
   },
 } as const;
@@ -505,5 +515,13 @@ export const HealthState = {
   unknown: 0,
   healthy: 1,
   unhealthy: 2,
+  checking: 3,
 } as const;
 export type HealthState = keyof typeof HealthState;
+
+export const EjectionReason = {
+  none: 0,
+  connect: 1,
+  failures: 2,
+} as const;
+export type EjectionReason = keyof typeof EjectionReason;

@@ -3,6 +3,7 @@
 //
 // A slot is rewritten as a whole and keeps nothing of its former use: arrays by slot are zeroed as
 // far as that use reached, dense arrays are bounded by their counts.
+import type { EjectionSettings } from '../model/health.ts';
 import type {
   Address,
   HttpOptions,
@@ -33,6 +34,9 @@ export interface PlanPool {
   readonly strategy: StrategyName;
   readonly connectTimeoutMs: number;
   readonly connectRetries: number;
+  readonly ejection: EjectionSettings;
+  // Of the answer when no backend can take a request; rounded up to what the data plane has.
+  readonly retryAfterS: number;
   readonly http: PoolHttpOptions;
   readonly members: readonly PlanBackend[];
 }
@@ -243,6 +247,10 @@ export class Publisher {
       out[base + pool.at.memberCount] = entry.members.length;
       out[base + pool.at.connectTimeoutMs] = entry.connectTimeoutMs;
       out[base + pool.at.connectRetries] = entry.connectRetries;
+      out[base + pool.at.ejectionFailures] = entry.ejection.failures;
+      out[base + pool.at.ejectionBaseMs] = entry.ejection.baseMs;
+      out[base + pool.at.ejectionMaxMs] = entry.ejection.maxMs;
+      out[base + pool.at.retryAfterS] = entry.retryAfterS;
       const { http } = entry;
       out[base + pool.at.responseHeadTimeoutMs] = http.responseHeadTimeoutMs;
       out[base + pool.at.bodyTimeoutMs] = http.bodyTimeoutMs;

@@ -1,6 +1,7 @@
 // What the workers report, summed over them when somebody asks. Counters of a listener, pool or
 // backend belong to an incarnation of its slot: a worker that has not met that incarnation yet
 // counts as zero.
+import type { CheckResult } from '../model/health.ts';
 import type { Mode } from '../model/types.ts';
 import { Histogram } from './histogram.ts';
 import { EngineFallback, EngineKind, layout, WorkerState } from './layout.gen.ts';
@@ -115,6 +116,9 @@ export class Reader {
     this.#monotonic = monotonic;
   }
 
+  get workersCount(): number {
+    return this.#region.workers;
+  }
   listener(slot: number, incarnation: number): ListenerTotals {
     return this.#sum('workerListener', slot, incarnation);
   }
@@ -269,6 +273,29 @@ export interface PoolView {
   readonly incarnation: number;
   readonly backends: readonly BackendView[];
 }
+export interface CheckView {
+  // The last one; undefined before there was any.
+  readonly last:
+    | {
+        readonly at: Date;
+        readonly ok: boolean;
+        readonly result: CheckResult;
+        // In words: `status 500`, `no answer within 2000 ms`.
+        readonly reason: string;
+        readonly durationMs: number;
+      }
+    | undefined;
+  // By result, since the backend is checked.
+  readonly counts: Readonly<Record<CheckResult, number>>;
+}
+export interface EjectionView {
+  readonly reason: 'connect' | 'failures';
+  // Of the worker that leaves it alone for longest.
+  readonly until: Date;
+  // That leave it alone now.
+  readonly workers: number;
+}
+export type BackendHealth = 'unknown' | 'checking' | 'healthy' | 'unhealthy' | 'ejected';
 export interface BackendView {
   readonly id: string;
   // What the id stands for: differs from it for a host name.
@@ -277,8 +304,11 @@ export interface BackendView {
   readonly incarnation: number;
   // Intent: what people asked for. `draining` has connections left, `drained` has none.
   readonly state: 'up' | 'draining' | 'drained';
-  // Observation: what probes found.
-  readonly health: 'unknown' | 'healthy' | 'unhealthy';
+  // Observation: what checks found; `unknown` where there are none. `ejected`: what else takes
+  // traffic is left alone for a while by at least one worker.
+  readonly health: BackendHealth;
+  readonly check: CheckView | undefined;
+  readonly ejection: EjectionView | undefined;
   readonly weight: number;
   // Connections now.
   readonly inFlight: number;

@@ -43,8 +43,11 @@ export const enums = {
   AddressFamily: ['none', 'ipv4', 'ipv6', 'unix_socket'],
   // Administrative state of a backend. `cut`: its remaining connections are ended at once.
   AdminState: ['up', 'drain', 'cut'],
-  // Observed state; the low 8 bits of a backend's health word. Unknown takes traffic.
-  HealthState: ['unknown', 'healthy', 'unhealthy'],
+  // Observed state; the low 8 bits of a backend's health word. Unknown (nobody checks) and healthy
+  // take traffic, checking only where the pool has none of these, unhealthy none.
+  HealthState: ['unknown', 'healthy', 'unhealthy', 'checking'],
+  // Why a worker ejected a backend: it could not be connected to, or failed too often in a row.
+  EjectionReason: ['none', 'connect', 'failures'],
 } as const;
 
 export type FieldType = 'u32' | 'i32' | 'u64' | 'a32' | 'a64' | 'bytes';
@@ -301,6 +304,10 @@ export const blocks = {
       keepAliveIdleMs: milliseconds,
       keepAliveRequestsMax: u32, // 0: no limit
       idleMax: u32, // of a worker and backend; 0: connections are not kept
+      ejectionFailures: u32, // in a row; 0: no backend is ejected
+      ejectionBaseMs: milliseconds,
+      ejectionMaxMs: milliseconds,
+      retryAfterS: u32, // of 503 when no backend can take a request
     },
   },
   snapshotMember: {
@@ -375,6 +382,8 @@ export const blocks = {
       rejectedListenerGone: counter('Connections handed over after their listener had ended.'),
       resetAtStopTotal: counter('Queued connections that the kernel reset when a listener closed.'),
       staleCompletionsTotal: counter('Completions of a slot’s earlier generation, dropped.'),
+      // Read often: it tells the control plane when to look at the backends.
+      ejectionsTotal: counter('Ejections of backends by this worker.'),
       turnsTotal: counter('Turns of the event loop.'),
       pipesRefusedTotal: counter('Pipes the kernel refused; the transfer is copied instead.'),
       stallsCutTotal: counter('Connections cut because the peer acknowledged nothing.'),
@@ -486,6 +495,8 @@ export const blocks = {
       requestDurationSum: counter('Sum of request durations.', 'microseconds'),
       responseTime: histogram('Time from a request sent to the head of its answer.'),
       responseTimeSum: counter('Sum of response times.', 'microseconds'),
+      ejectionsConnectTotal: counter('Ejections because connecting failed.'),
+      ejectionsFailuresTotal: counter('Ejections because of failures in a row.'),
     },
   },
   workerInFlight: {
@@ -504,7 +515,7 @@ export const blocks = {
     help: 'One worker’s counters of a backend slot; zeroed by it when the incarnation changes.',
     fields: {
       incarnation: a32,
-      failureStreak: a32, // failed connects since the last good one
+      failureStreak: a32, // failures since the last success
       connectionsTotal: counter('Connections given to this backend.'),
       connectTimeSum: counter('Sum of connect times.', 'microseconds'),
       sentBytesTotal: counter('Bytes sent to this backend.', 'bytes'),
@@ -520,6 +531,11 @@ export const blocks = {
       connectOtherTotal: counter('Connects that failed otherwise.'),
       backendResetTotal: counter('Connections this backend reset.'),
       cutTotal: counter('Connections ended by a drain’s timeout or a removal.'),
+      ejectionsTotal: counter('Times a worker ejected this backend.'),
+      // Monotonic time at which this worker tries it again; 0: it is not ejected. A time that has
+      // passed stays until a try has succeeded.
+      ejectedUntil: { type: 'a64', unit: 'nanoseconds' },
+      ejectionReason: a32, // EjectionReason, of the last ejection
     },
   },
 } as const satisfies Record<string, Block>;

@@ -190,7 +190,7 @@ describe('the documents', () => {
   });
 
   it.each(engines)('name every metric and answer of %s, and no other', async (engine) => {
-    const config = simpleConfig(engine, ['127.0.0.1:9']);
+    const config = simpleConfig(engine, ['127.0.0.1:9'], { pool: { healthCheck: {} } });
     const http = { listen: '127.0.0.1:0', mode: 'http' as const, routes: [{ pool: 'web' }] };
     const listeners = { ...config.listeners, http };
     const lb = await startBalancer(scene, { ...config, listeners });

@@ -41,6 +41,7 @@ void Control::begin(uint32_t listeners, uint32_t backends) {
   pool.keep_alive_idle_ms = 1 + prng_.below(prng_.below(2) == 0 ? 100 : 20'000);
   pool.keep_alive_requests_max = prng_.below(3) == 0 ? 1 + prng_.below(5) : 0;
   pool.idle_max = prng_.below(6);
+  test::draw_ejections(pool, world_.seed);
   config_.pools.push_back(pool);
   for (uint32_t i = 0; i < backends; i++) add_backend();
   for (uint32_t slot = 0; slot < listeners; slot++) {

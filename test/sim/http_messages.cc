@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <span>
 
 namespace sluice::http_sim {
 namespace {
@@ -224,9 +225,17 @@ Own is_own_answer(std::string_view text, bool is_head, uint32_t status, size_t* 
                             "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " +
                             std::to_string(words.size() + 1) + "\r\n";
   const std::string end = "\r\n" + (is_head ? std::string() : words + "\n");
+  // 503 says when to ask again: as the pool does, or soon.
+  constexpr const char* kNoRetry[] = {""};
+  constexpr const char* kRetries[] = {"Retry-After: 5\r\n", "Retry-After: 1\r\n"};
+  const std::span<const char* const> retries = status == 503
+                                                   ? std::span<const char* const>(kRetries)
+                                                   : std::span<const char* const>(kNoRetry);
   Own found = Own::no;
-  for (const bool closing : {false, true}) {
-    const std::string whole = begin + (closing ? "Connection: close\r\n" : "") + end;
+  for (uint32_t i = 0; i < 2 * retries.size(); i++) {
+    const bool closing = i % 2 == 1;
+    const std::string whole =
+        begin + retries[i / 2] + (closing ? "Connection: close\r\n" : "") + end;
     const size_t there = std::min(whole.size(), text.size());
     if (text.substr(0, there) != std::string_view(whole).substr(0, there)) continue;
     if (there < whole.size()) {

@@ -53,6 +53,10 @@ Run::Run(const Scenario& scenario)
 
 Run::~Run() = default;
 
+uint64_t Run::ejections() const {
+  return shm::WorkerBlock(*region_, 0).words().ejections_total.load();
+}
+
 void Run::abandon() {
   (void)worker_.release();
   (void)engine_.release();

@@ -8,7 +8,7 @@
 namespace sluice::http_sim {
 
 World::World(uint64_t seed, bool with_faults, bool verbose)
-    : prng(seed ^ 0x303), faults(seed, with_faults), verbose_(verbose) {}
+    : seed(seed), prng(seed ^ 0x303), faults(seed, with_faults), verbose_(verbose) {}
 
 World::~World() = default;
 

@@ -97,6 +97,7 @@ class World {
   World(uint64_t seed, bool faults, bool verbose);
   ~World();
 
+  const uint64_t seed;
   // The first broken invariant ends the run.
   [[gnu::format(printf, 3, 4)]] void fail(const char* invariant, const char* format, ...);
   bool failed() const { return !failure_.empty(); }

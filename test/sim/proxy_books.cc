@@ -129,6 +129,11 @@ void Run::check_reasons() {
   of_backends("other", &Backend::connect_other_total, &Pool::connect_other_total);
   of_backends("backend_reset", &Backend::backend_reset_total, &Pool::backend_reset_total);
   of_backends("backend cut", &Backend::cut_total, &Pool::cut_total);
+  agree("ejections", sum_of(backends, &Backend::ejections_total), ejections());
+  agree("ejections of pools",
+        sum_of(pools, &Pool::ejections_connect_total) +
+            sum_of(pools, &Pool::ejections_failures_total),
+        ejections());
   // A retry is a connect that follows a failed one.
   const uint64_t failed =
       sum_of(pools, &Pool::connect_refused_total) + sum_of(pools, &Pool::connect_timeout_total) +

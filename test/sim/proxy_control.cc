@@ -1,6 +1,8 @@
 // Publishing what was decided, and holding the workers to it.
 #include "proxy_control.h"
 
+#include <algorithm>
+
 namespace sluice::proxy_sim {
 namespace {
 
@@ -135,6 +137,45 @@ void Control::on_pick(uint32_t worker, uint32_t index) {
   }
   if (target.banned_live != kNone && words(worker).live_adopted.load() >= target.banned_live) {
     world_.fail("a backend that is out is never picked", "target %u by worker %u", index, worker);
+  }
+  check_ejections(worker, index);
+}
+
+void Control::check_ejections(uint32_t worker, uint32_t target) {
+  const shm::SnapshotView snapshot(region_.snapshot_slot(words(worker).adopted.load() & 7));
+  shm::WorkerBlock block(region_, worker);
+  // 0: known to be good.
+  const auto ejected_until = [&](uint32_t slot) -> uint64_t {
+    const shm::WorkerBackend& own = block.backend(slot);
+    const bool met = own.incarnation.load() == snapshot.backend(slot).incarnation;
+    return met ? own.ejected_until.load() : 0;
+  };
+  const auto is_ready = [&](uint32_t slot) {
+    const shm::BackendLive& live = region_.backend_live()[slot];
+    const uint32_t health = live.health.load();
+    const bool unhealthy = health >> 8 == snapshot.backend(slot).incarnation &&
+                           (health & 0xff) == static_cast<uint32_t>(shm::HealthState::unhealthy);
+    return live.admin.load() == static_cast<uint32_t>(shm::AdminState::up) &&
+           live.weight.load() > 0 && !unhealthy;
+  };
+  for (uint32_t slot = 0; slot < snapshot.head().backends_high; slot++) {
+    const shm::SnapshotBackend& backend = snapshot.backend(slot);
+    const uint8_t* to = backend.address;
+    const uint32_t number = uint32_t{to[1]} << 16 | uint32_t{to[2]} << 8 | to[3];
+    if (backend.incarnation == 0 || number != target) continue;
+    const uint64_t until = ejected_until(slot);
+    if (until <= world_.now) continue;
+    const shm::SnapshotPool& pool = snapshot.pool(backend.pool);
+    const uint64_t longest = std::max(pool.ejection_base_ms, pool.ejection_max_ms) * kMs;
+    if (until > world_.now + longest) {
+      world_.fail("ejections end", "backend %u of worker %u", slot, worker);
+    }
+    for (uint32_t i = 0; i < pool.member_count; i++) {
+      const uint32_t other = snapshot.member(pool.member_first + i);
+      if (!is_ready(other) || ejected_until(other) != 0) continue;
+      world_.fail("an ejected backend is picked for want of others only",
+                  "backend %u by worker %u, and %u is ready", slot, worker, other);
+    }
   }
 }
 

@@ -30,6 +30,8 @@ class Control {
   int first_listener() const;
 
   void on_pick(uint32_t worker, uint32_t target);
+  // An ejected backend is picked only where nobody else is ready.
+  void check_ejections(uint32_t worker, uint32_t target);
   void on_turned_away(uint32_t worker, const Connection& conn);
   // What must hold at any time: acknowledgement in time, nothing left on what is cut.
   void check();

@@ -15,6 +15,7 @@ void Control::begin(uint32_t listeners, uint32_t pools, uint32_t backends_per_po
     pool.strategy = static_cast<shm::Strategy>(prng_.below(3));
     pool.connect_timeout_ms = connect_timeout_ms;
     pool.connect_retries = retries;
+    test::draw_ejections(pool, world_.options.seed);
     config_.pools.push_back(pool);
   }
   for (uint32_t i = 0; i < pools * backends_per_pool; i++) add_backend(i % pools);

@@ -26,6 +26,7 @@ struct Totals {
   uint64_t fired[kFaults] = {};
   uint64_t hash = 0xcbf29ce484222325ull;
   uint64_t turns = 0;
+  uint64_t ejections = 0;
   uint64_t bytes = 0;
   uint64_t clients = 0;
 };
@@ -70,6 +71,7 @@ void run_seed(uint64_t seed, bool verbose) {
     totals.fired[i] += world.faults.fired(static_cast<Fault>(i));
   totals.hash = (totals.hash ^ world.hash()) * 0x100000001b3ull;
   totals.turns += run->turns();
+  totals.ejections += run->ejections();
   totals.bytes += world.bytes_moved;
   totals.clients += world.conns.size();
   if (!world.failed()) {
@@ -90,7 +92,8 @@ bool print_faults() {
     std::printf("%-22s %12" PRIu64 "\n", fault_name(static_cast<Fault>(i)), totals.fired[i]);
     all = all && totals.fired[i] > 0;
   }
-  return all;
+  std::printf("%-22s %12" PRIu64 "\n", "backend_ejected", totals.ejections);
+  return all && totals.ejections > 0;
 }
 
 // One seed a line; what follows it on the line says why it is kept.

@@ -83,6 +83,14 @@ Run::Run(const Scenario& scenario)
 
 Run::~Run() = default;
 
+uint64_t Run::ejections() const {
+  uint64_t sum = 0;
+  for (uint32_t w = 0; w < scenario_.workers; w++) {
+    sum += shm::WorkerBlock(*region_, w).words().ejections_total.load();
+  }
+  return sum;
+}
+
 void Run::abandon() {
   for (auto& worker : workers_) (void)worker.release();
   for (auto& engine : engines_) (void)engine.release();

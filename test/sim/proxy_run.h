@@ -42,6 +42,8 @@ class Run final : public worker::Mailboxes {
   void play();
   const World& world() const { return world_; }
   uint64_t turns() const { return turns_; }
+  // Of backends, by all workers.
+  uint64_t ejections() const;
   // After a failure nothing is torn down: the worker's state is whatever it is.
   void abandon();
   io::Engine* engine_of(uint32_t worker) const override { return engines_[worker].get(); }

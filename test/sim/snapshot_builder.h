@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/prng.h"
 #include "shm/region.h"
 #include "shm/snapshot.h"
 #include "sim/route_builder.h"
@@ -54,7 +55,20 @@ struct PoolSpec {
   uint32_t keep_alive_idle_ms = 30'000;
   uint32_t keep_alive_requests_max = 0;
   uint32_t idle_max = 1024;
+  uint32_t ejection_failures = 5;
+  uint32_t ejection_base_ms = 1000;
+  uint32_t ejection_max_ms = 60'000;
+  uint32_t retry_after_s = 5;
 };
+
+// Ejections of a simulated run. Only some seeds have them, so that those that are kept for what
+// they show go on showing it.
+inline void draw_ejections(PoolSpec& pool, uint64_t seed) {
+  Prng prng(seed ^ 0xe1ec7);
+  pool.ejection_failures = seed % 5 == 4 ? 1 + prng.below(4) : 0;
+  pool.ejection_base_ms = 50 + prng.below(3000);
+  pool.ejection_max_ms = 50 + prng.below(20'000);
+}
 
 struct BackendSpec {
   uint32_t slot = 0;
@@ -160,6 +174,10 @@ class SnapshotBuilder {
     entry.keep_alive_idle_ms = spec.keep_alive_idle_ms;
     entry.keep_alive_requests_max = spec.keep_alive_requests_max;
     entry.idle_max = spec.idle_max;
+    entry.ejection_failures = spec.ejection_failures;
+    entry.ejection_base_ms = spec.ejection_base_ms;
+    entry.ejection_max_ms = spec.ejection_max_ms;
+    entry.retry_after_s = spec.retry_after_s;
     for (const uint32_t backend : spec.members) {
       at<shm::SnapshotMember>(shm::kSnapshotMemberOffset, head.members_count++).backend = backend;
     }

@@ -228,3 +228,112 @@ TEST_CASE("balancer: 16,384 members") {
   const auto weighted = f.picks(static_cast<uint32_t>(weights.size()) + 99);
   CHECK(std::abs(static_cast<int>(weighted.at(10)) - 100) <= 1);
 }
+
+namespace {
+
+constexpr uint64_t kMs = 1'000'000;
+constexpr shm::Strategy kStrategies[] = {shm::Strategy::round_robin,
+                                         shm::Strategy::least_connections, shm::Strategy::p2c};
+
+uint64_t refuse(Fixture& f, uint32_t slot, uint64_t now_ns) {
+  return f.balancer->failed(slot, 1, balance::Failure::unreachable, 1, now_ns);
+}
+std::map<uint32_t, uint32_t> picks_at(Fixture& f, uint64_t now_ns, uint32_t count = 60) {
+  std::map<uint32_t, uint32_t> result;
+  for (uint32_t i = 0; i < count; i++) result[f.pick({}, now_ns)]++;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("balancer: an ejected backend gets nothing while another is ready") {
+  for (const auto strategy : kStrategies) {
+    for (const uint32_t weight : {1u, 6u}) {
+      Fixture f({weight, 1, 1}, strategy);
+      (void)picks_at(f, kMs);
+      CHECK(refuse(f, 11, kMs) == 1001 * kMs);
+      const auto counts = picks_at(f, 1000 * kMs);
+      CHECK(counts.at(10) > 0);
+      CHECK(counts.count(11) == 0);
+    }
+  }
+}
+
+TEST_CASE("balancer: when an ejection is over, one try decides") {
+  for (const auto strategy : kStrategies) {
+    Fixture f({1, 1, 1}, strategy);
+    (void)refuse(f, 11, kMs);
+    CHECK(picks_at(f, 1001 * kMs)[11] == 1);
+    CHECK(picks_at(f, 1500 * kMs).count(11) == 0);
+    CHECK(refuse(f, 11, 1600 * kMs) == 3600 * kMs);
+    CHECK(picks_at(f, 3500 * kMs).count(11) == 0);
+    CHECK(picks_at(f, 3600 * kMs)[11] == 1);
+    CHECK(f.balancer->succeeded(11, 1, 3600 * kMs));
+    CHECK(picks_at(f, 3601 * kMs)[11] > 1);
+    CHECK(refuse(f, 11, 4000 * kMs) == 5000 * kMs);
+  }
+}
+
+TEST_CASE("balancer: where all are ejected, all are tried, but none that is unhealthy") {
+  for (const auto strategy : kStrategies) {
+    Fixture f({1, 1, 1, 1}, strategy);
+    f.live.set_health(13, 1, shm::HealthState::unhealthy);
+    f.live.touch(kPool);
+    for (const uint32_t slot : {10u, 11u, 12u}) (void)refuse(f, slot, kMs);
+    const auto counts = picks_at(f, 2 * kMs);
+    CHECK(counts.size() == 3);
+    CHECK(counts.count(13) == 0);
+    CHECK(f.balancer->succeeded(12, 1, 2 * kMs));
+    CHECK(picks_at(f, 3 * kMs)[12] == 60);
+  }
+}
+
+TEST_CASE("balancer: one whose first check is under way waits for want of a good one") {
+  for (const auto strategy : kStrategies) {
+    Fixture f({1, 1, 1}, strategy);
+    f.live.set_health(10, 1, shm::HealthState::checking);
+    f.live.set_health(11, 1, shm::HealthState::checking);
+    f.live.set_health(12, 1, shm::HealthState::healthy);
+    f.live.touch(kPool);
+    CHECK(picks_at(f, kMs)[12] == 60);
+    // A good one that is ejected is not known to be good.
+    (void)refuse(f, 12, kMs);
+    const auto counts = picks_at(f, 2 * kMs);
+    CHECK(counts.size() == 2);
+    CHECK(counts.count(12) == 0);
+    f.live.set_health(12, 1, shm::HealthState::unhealthy);
+    f.live.set_health(11, 1, shm::HealthState::unhealthy);
+    f.live.touch(kPool);
+    CHECK(picks_at(f, 3 * kMs)[10] == 60);
+    f.live.set_health(10, 1, shm::HealthState::unhealthy);
+    f.live.touch(kPool);
+    CHECK(f.pick({}, 4 * kMs) == kNoBackend);
+  }
+}
+
+TEST_CASE("balancer: what checks found healthy again need not wait for its ejection's end") {
+  Fixture f({1, 1});
+  for (int i = 0; i < 6; i++) (void)refuse(f, 10, (i == 0 ? 1 : 1000u << i) * kMs);
+  CHECK(picks_at(f, 34'000 * kMs).count(10) == 0);
+  f.live.set_health(10, 1, shm::HealthState::unhealthy);
+  f.live.touch(kPool);
+  CHECK(picks_at(f, 34'500 * kMs).count(10) == 0);
+  f.live.set_health(10, 1, shm::HealthState::healthy);
+  f.live.touch(kPool);
+  CHECK(picks_at(f, 35'000 * kMs)[10] == 1);
+}
+
+TEST_CASE("balancer: ejections that were switched off count no more") {
+  Fixture f({1, 1});
+  (void)refuse(f, 10, kMs);
+  f.config.pools[0].ejection_failures = 0;
+  f.publish();
+  CHECK(picks_at(f, 2 * kMs)[10] == 30);
+}
+
+TEST_CASE("balancer: a failure of a backend that is no longer in the pool changes nothing") {
+  Fixture f({1, 1});
+  CHECK(f.balancer->failed(10, 9, balance::Failure::unreachable, 1, kMs) == 0);
+  CHECK(f.balancer->failed(4000, 1, balance::Failure::unreachable, 1, kMs) == 0);
+  CHECK(picks_at(f, 2 * kMs)[10] == 30);
+}

@@ -212,6 +212,7 @@ TEST_CASE("fleet: backends on IPv6 and Unix sockets, and one that is not there")
     host.add_backend(0);
     host.config.backends[2].family = shm::AddressFamily::unix_socket;
     host.config.backends[2].path = path + ".nobody";
+    host.config.pools[0].ejection_failures = 0;  // it is asked again and again
     const uint16_t port = host.add_listener(1);
     host.publish();
     for (int i = 0; i < 12; i++) {

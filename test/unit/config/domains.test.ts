@@ -9,9 +9,12 @@ describe('domains', () => {
         r
           .container('web1', 'web1:8080')
           .container('web2', 'web2:8080', { weight: 2 })
-          .strategy('round_robin'),
+          .strategy('round_robin')
+          .healthCheck('/ready'),
       ),
-      routeDomain('*.example.com', (r) => r.container('web3', '10.0.0.3:80')),
+      routeDomain('*.example.com', (r) =>
+        r.container('web3', '10.0.0.3:80').healthCheck({ type: 'tcp', interval: '1s' }),
+      ),
     ]);
     expect(config).toEqual({
       listeners: {
@@ -27,9 +30,13 @@ describe('domains', () => {
       pools: {
         'example.com': {
           strategy: 'round_robin',
+          healthCheck: { path: '/ready' },
           backends: ['web1:8080', { address: 'web2:8080', weight: 2 }],
         },
-        'wildcard.example.com': { backends: ['10.0.0.3:80'] },
+        'wildcard.example.com': {
+          healthCheck: { type: 'tcp', interval: '1s' },
+          backends: ['10.0.0.3:80'],
+        },
       },
     });
     expect(parseConfig(config, 'api').listeners.get('domains')?.routes).toHaveLength(2);

@@ -46,7 +46,20 @@ const everything = {
       drainTimeout: '0s',
       keepAlive: { idleTimeout: '5s', maxRequests: 3, maxIdle: 4 },
       timeouts: { responseHead: '7s', body: '8s' },
+      healthCheck: {
+        path: '/up',
+        host: 'a.example',
+        statuses: [204, '300-399'],
+        port: 81,
+        interval: '3s',
+        timeout: '1500ms',
+        rise: 4,
+        fall: 5,
+      },
+      ejection: { failures: 7, baseTime: '2m', maxTime: '3m' },
     },
+    off: { healthCheck: {}, ejection: false },
+    connects: { healthCheck: { type: 'tcp' }, ejection: { baseTime: '2m' } },
     q: { backends: ['[::1]:80', 'unix:/tmp/y'] },
   },
 };
@@ -71,13 +84,16 @@ describe('differences', () => {
   it('are named by their place, and order is none', async () => {
     const before = printModel(await modelOf(everything));
     const { web, given } = everything.listeners;
-    const { p, q } = everything.pools;
+    const { p, ...others } = everything.pools;
     const after = printModel(
       await modelOf({
         ...everything,
         maxConnections: 78,
         listeners: { given, web: { ...web, routes: [{ pool: 'q' }] } },
-        pools: { q, p: { ...p, backends: [{ address: '10.0.0.2:80', weight: 6 }, '10.0.0.3:80'] } },
+        pools: {
+          ...others,
+          p: { ...p, backends: [{ address: '10.0.0.2:80', weight: 6 }, '10.0.0.3:80'] },
+        },
       }),
     );
     expect(differences(before, after)).toEqual([

@@ -84,6 +84,8 @@ function viewOf(
             ...place,
             state: 'draining',
             health: 'unknown',
+            check: undefined,
+            ejection: undefined,
             weight: 3,
             removing: false,
             inFlight: fake.reader.inFlight(5),
@@ -187,7 +189,7 @@ describe('metrics', () => {
     const metrics = render(twoWorkers());
     expect(metrics.one('sluice_backend_up')).toBe(0);
     expect(metrics.one('sluice_backend_state', { state: 'draining' })).toBe(1);
-    expect(metrics.one('sluice_backend_health', { health: 'unknown' })).toBe(1);
+    expect(metrics.one('sluice_backend_health', { state: 'unknown' })).toBe(1);
     expect(metrics.one('sluice_backend_weight')).toBe(3);
   });
 

@@ -22,6 +22,8 @@ const pool = (slot: number, members: Plan['pools'][number]['members']) => ({
   strategy: 'p2c' as const,
   connectTimeoutMs: 5000,
   connectRetries: 2,
+  ejection: { failures: 7, baseMs: 1500, maxMs: 45_000 },
+  retryAfterS: 9,
   http: defaults.poolHttp,
   members,
 });
@@ -80,6 +82,10 @@ describe('Publisher', () => {
     expect(read.members(2)).toEqual([4, 1]);
     expect(read.members(0)).toEqual([0]);
     expect(read.pool(2, 'strategy')).toBe(2);
+    expect(read.pool(2, 'ejectionFailures')).toBe(7);
+    expect(read.pool(2, 'ejectionBaseMs')).toBe(1500);
+    expect(read.pool(2, 'ejectionMaxMs')).toBe(45_000);
+    expect(read.pool(2, 'retryAfterS')).toBe(9);
     expect(read.backend(4)).toMatchObject({ family: 1, port: 80, address: '10.1.2.3' });
     expect(read.backend(1)).toMatchObject({ family: 3, address: '/run/app.sock' });
     expect(read.backend(0)).toMatchObject({
