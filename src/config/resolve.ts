@@ -139,16 +139,15 @@ export function readdressed(
   pool: DesiredPool<Backend>,
   addressOf: (host: string) => string | undefined,
 ): DesiredPool<Backend> {
-  let moved = false;
-  const backends = [...pool.backends].map(([id, backend]) => {
-    const stated = nameOf(id);
+  const moved = new Map<string, Backend>();
+  for (const [id, backend] of pool.backends) {
+    // Most backends are stated by their address: there is nothing to take apart then.
+    const stated = id === backend.address.text ? undefined : nameOf(id);
     const text = stated === undefined ? undefined : addressOf(stated.host);
     const address = text === undefined ? undefined : ipAddress(text, stated?.port ?? 0);
-    if (address === undefined || address.text === backend.address.text) {
-      return [id, backend] as const;
-    }
-    moved = true;
-    return [id, withAddress(backend, address)] as const;
-  });
-  return moved ? { ...pool, backends: new Map(backends) } : pool;
+    if (address === undefined || address.text === backend.address.text) continue;
+    moved.set(id, withAddress(backend, address));
+  }
+  // A key that is there keeps its place.
+  return moved.size === 0 ? pool : { ...pool, backends: new Map([...pool.backends, ...moved]) };
 }

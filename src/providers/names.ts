@@ -192,7 +192,9 @@ export function hostsOf(pools: Iterable<Pool>): Map<string, string> {
   const hosts = new Map<string, string>();
   for (const { backends } of pools) {
     for (const { id, address } of backends.values()) {
-      const stated = address.kind === 'ip' && id !== address.text ? nameOf(id) : undefined;
+      // Most backends are stated by their address: there is nothing to take apart then.
+      if (address.kind !== 'ip' || id === address.text) continue;
+      const stated = nameOf(id);
       // `[::1]:80` without port and brackets.
       const literal = address.text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
       if (stated !== undefined) hosts.set(stated.host, literal);
