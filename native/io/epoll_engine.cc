@@ -226,10 +226,7 @@ void EpollEngine::serve_connect(int fd, Descriptor& d, Output& output) {
 
 void EpollEngine::serve_splice_out(int fd, Descriptor& d, Output& output) {
   const int64_t moved = kernel_.splice(static_cast<int>(d.out_pipe), fd, d.out_bytes);
-  if (moved == -EAGAIN) {
-    d.not_writable = true;
-    return;
-  }
+  if (moved == -EAGAIN) return await_room(fd, d);
   if (moved == -EINTR) return;
   if (moved > 0) counters_.spliced_bytes += static_cast<uint64_t>(moved);
   end_out(d, static_cast<int32_t>(moved), output);

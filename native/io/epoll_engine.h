@@ -1,11 +1,12 @@
 // The engine over epoll and non-blocking calls, for where io_uring is refused. Same contract.
 // epoll_engine.cc is the turn, epoll_ops.cc the operations.
 //
-// A socket is registered once, edge-triggered and for everything, when its first operation comes;
-// after that only I/O calls are made. What is known of a socket's readiness is kept in a record per
-// descriptor: it is ready until a call says otherwise. A descriptor that has both readiness and an
-// operation is in the ready queue, which each turn serves once around. Belongs to one thread, but
-// for `wake` and `post`; may be destroyed by another once that ended.
+// A socket is registered once, edge-triggered, when its first operation comes; after that only I/O
+// calls are made. A send that finds no room adds the interest in it, which then stays. What is
+// known of a socket's readiness is kept in a record per descriptor: it is ready until a call says
+// otherwise. A descriptor that has both readiness and an operation is in the ready queue, which
+// each turn serves once around. Belongs to one thread, but for `wake` and `post`; may be destroyed
+// by another once that ended.
 #pragma once
 
 #include "io/system_engine.h"
@@ -45,10 +46,12 @@ class EpollEngine final : public SystemEngine {
       uint64_t out_block;       // sendv: index in blocks_
       uint64_t out_pipe;        // splice
     };
-    uint32_t out_bytes;   // send, splice
-    uint32_t in_bytes;    // recv: credit left; splice: bytes wanted; poll: events wanted
-    int32_t in_pipe;      // splice
-    uint16_t generation;  // of the registration; an event with another one is of a former owner
+    uint32_t out_bytes;  // send, splice
+    uint32_t in_bytes;   // recv: credit left; splice: bytes wanted; poll: events wanted
+    int32_t in_pipe;     // splice
+    // Of the registration; an event with another one is of a former owner.
+    uint16_t generation : 15;
+    uint16_t awaits_room : 1;  // registered for room to send as well
     In in : 3;
     Out out : 3;
     BufferClass cls : 1;
@@ -80,6 +83,7 @@ class EpollEngine final : public SystemEngine {
   // epoll_ops.cc
   int ensure_registered(int fd, Descriptor& d);
   int control(int operation, int fd, const Descriptor& d);
+  void await_room(int fd, Descriptor& d);
   void begin_in(int fd, Token token, In in);
   bool begin_out(int fd, Token token);
   int64_t try_send(int fd, Descriptor& d, const iovec* vectors, uint32_t count);

@@ -7,7 +7,7 @@
 namespace sluice::io {
 namespace {
 
-constexpr uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+constexpr uint32_t kInterest = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 }  // namespace
 
@@ -15,7 +15,7 @@ constexpr uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOL
 
 int EpollEngine::control(int operation, int fd, const Descriptor& d) {
   epoll_event event{};
-  event.events = kInterest;
+  event.events = kInterest | (d.awaits_room != 0 ? uint32_t{EPOLLOUT} : 0u);
   event.data.u64 = static_cast<uint64_t>(d.generation) << 32 | static_cast<uint32_t>(fd);
   return kernel_.epoll_control(epoll_, operation, fd, &event);
 }
@@ -29,6 +29,15 @@ int EpollEngine::ensure_registered(int fd, Descriptor& d) {
   }
   d.registered = true;
   return 0;
+}
+
+// Room to send is asked for when it was found wanting: a Unix socket otherwise reports it after
+// each message that its peer has read. A registration that is changed reports what holds now.
+void EpollEngine::await_room(int fd, Descriptor& d) {
+  d.not_writable = true;
+  if (d.awaits_room != 0) return;
+  d.awaits_room = 1;
+  if (d.registered) (void)control(EPOLL_CTL_MOD, fd, d);
 }
 
 void EpollEngine::begin_in(int fd, Token token, In in) {
@@ -71,6 +80,7 @@ void EpollEngine::recv(int fd, Token token, BufferClass cls, uint32_t credit_byt
 void EpollEngine::poll(int fd, Token token, uint32_t events) {
   Descriptor& d = at(fd);
   const bool again = d.registered;
+  if ((events & EPOLLOUT) != 0) d.awaits_room = 1;
   begin_in(fd, token, In::poll);
   d.in_bytes = events;
   if (again && d.in == In::poll) (void)control(EPOLL_CTL_MOD, fd, d);
@@ -96,12 +106,12 @@ int64_t EpollEngine::try_send(int fd, Descriptor& d, const iovec* vectors, uint3
                       : kernel_.send(fd, &message);
   } while (sent == -EINTR);
   if (sent == -EAGAIN) {
-    d.not_writable = true;
+    await_room(fd, d);
     return sent;
   }
   int64_t asked = 0;
   for (uint32_t i = 0; i < count; i++) asked += static_cast<int64_t>(vectors[i].iov_len);
-  if (sent >= 0 && sent < asked && !d.hung_up) d.not_writable = true;
+  if (sent >= 0 && sent < asked && !d.hung_up) await_room(fd, d);
   return sent;
 }
 
@@ -159,11 +169,11 @@ void EpollEngine::connect(int fd, Token token, const SocketAddress& address) {
   const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
   const int result = kernel_.connect(fd, raw, address.bytes);
   if (result < 0 && result != -EINPROGRESS) return report_later(token.encode(), result);
+  if (result < 0) await_room(fd, at(fd));
   if (!begin_out(fd, token)) return;
   Descriptor& d = at(fd);
   if (result == 0) return report_later(d.out_token, 0);
   d.out = Out::connect;
-  d.not_writable = true;
 }
 
 void EpollEngine::splice_out(int pipe_read_fd, int socket_fd, Token token, uint32_t bytes) {
@@ -198,6 +208,7 @@ void EpollEngine::close(int fd) {
   if (d.registered && d.listener) (void)control(EPOLL_CTL_DEL, fd, d);
   d.generation++;
   d.registered = d.not_readable = d.not_writable = d.hung_up = d.listener = false;
+  d.awaits_room = 0;
   (void)kernel_.close(fd);
 }
 

@@ -52,8 +52,9 @@ TEST_CASE("reserved_array: whole pages within what is discarded are given back")
   CHECK(array[4].bytes[999] == 0);
   CHECK(array[12].bytes[287] == 0);
   CHECK(array[12].bytes[288] == 1);
+  const size_t before = resident_pages(array.data(), array.bytes());
   array.discard(3, 1);  // less than a page
-  CHECK(resident_pages(array.data(), array.bytes()) == 14);
+  CHECK(resident_pages(array.data(), array.bytes()) == before);
 }
 
 TEST_CASE("reserved_array: a page is given back when all that reach into it are free") {

@@ -194,3 +194,41 @@ TEST_CASE_TEMPLATE("io: splice errors are results", T, ENGINES) {
   host->close_now(pipe[1]);
   host->close(pair.near);
 }
+
+TEST_CASE_TEMPLATE("io: a Unix peer that reads what was sent wakes nobody", T, ENGINES) {
+  On<T> host;
+  const Pair pair = unix_pair();
+  host->recv(pair.near, token(Op::recv), BufferClass::small, kSmall);
+  const std::string text = "asked";
+  host->send(pair.near, token(Op::send), bytes_of(text), static_cast<uint32_t>(text.size()));
+  CHECK(host.ended(token(Op::send)).result == 5);
+  host.settle();
+  CHECK(read_some(pair.far, text.size()) == text);
+  const uint64_t before = host->counters().waits;
+  host.turn(30);
+  CHECK(host->counters().waits == before + 1);
+  host->cancel(pair.near);
+  host.ended(token(Op::recv));
+  ::close(pair.far);
+  host->close(pair.near);
+}
+
+TEST_CASE_TEMPLATE("io: a Unix socket that was full goes on, again and again", T, ENGINES) {
+  On<T> host;
+  const Pair pair = unix_pair();
+  const std::string text = pattern(1 << 20);
+  for (int round = 0; round < 2; round++) {
+    Reader reader(pair.far, text.size());
+    for (size_t sent = 0; sent < text.size();) {
+      host->send(pair.near, token(Op::send), bytes_of(text) + sent,
+                 static_cast<uint32_t>(text.size() - sent));
+      const int result = host.ended(token(Op::send)).result;
+      REQUIRE(result > 0);
+      if (result <= 0) break;
+      sent += static_cast<size_t>(result);
+    }
+    CHECK(reader.join() == text);
+  }
+  ::close(pair.far);
+  host->close(pair.near);
+}
