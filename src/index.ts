@@ -28,6 +28,7 @@ import { readStats, type Stats } from './metrics/stats.ts';
 import { build } from './model/build.ts';
 import { limits } from './model/limits.ts';
 import type { Backend, Desired, Flag, Settings } from './model/types.ts';
+import { DockerProvider, type DockerStatus, withFlags } from './providers/docker.ts';
 import { FileProvider } from './providers/file.ts';
 import { type Duration, desiredFrom, timeoutFrom } from './providers/inputs.ts';
 import { merge } from './providers/merge.ts';
@@ -48,6 +49,7 @@ export { createLogger, type Logger, type LogLevel } from './log.ts';
 export type { HealthReport } from './metrics/health.ts';
 export type { Stats } from './metrics/stats.ts';
 export type { Flag } from './model/types.ts';
+export type { ContainerStatus, DockerStatus } from './providers/docker.ts';
 export type { Duration } from './providers/inputs.ts';
 export type {
   ImageMapping,
@@ -98,13 +100,19 @@ class LoadBalancer extends EventEmitter<Events> {
   readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
+  readonly #docker: DockerProvider;
   #admin: AdminServer | undefined;
 
-  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
+  constructor(
+    core: (lb: LoadBalancer) => Core,
+    file: FileProvider | undefined,
+    docker: DockerProvider,
+  ) {
     super();
     this.#core = core(this);
     this.overrides = new Overrides(this.#core);
     this.#file = file;
+    this.#docker = docker;
   }
 
   get settings(): Settings {
@@ -149,11 +157,13 @@ class LoadBalancer extends EventEmitter<Events> {
   }
   async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
     const former = this.settings.adminListen?.text;
+    this.#docker.check(desired.settings?.docker);
     const applied = await this.#core.replace(desired, {
       signal,
       forgetsOverrides: this.#file === undefined,
     });
     if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+    await this.#docker.configure(this.settings.docker);
     return applied;
   }
 
@@ -171,6 +181,14 @@ class LoadBalancer extends EventEmitter<Events> {
     return differences(printModel(build(model)), this.configuration().config);
   }
 
+  // What is known of the container engine and its containers, those that are skipped with their
+  // reason; undefined when none is watched.
+  docker(): DockerStatus | undefined {
+    const status = this.#docker.status();
+    if (status === undefined) return undefined;
+    return withFlags(status, this.#core.controller.merged.flags);
+  }
+
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
   stats(): Stats {
     return readStats(this.view());
@@ -180,7 +198,9 @@ class LoadBalancer extends EventEmitter<Events> {
   }
   // Text for Prometheus.
   metrics(): string {
-    return renderPrometheus(this.view());
+    const docker = this.#docker.status();
+    const figures = docker === undefined ? [] : [{ provider: 'docker', ...docker }];
+    return renderPrometheus(this.view(), figures);
   }
   view(): MetricsView {
     return this.#core.view();
@@ -271,6 +291,12 @@ export async function createLoadBalancer(
   const cpus = Array.from({ length: workers }, (_, worker) => cpuOf(worker));
   const fleet = openFleet(addon, workers);
   const log = logger ?? createLogger({ level: settings.logLevel });
+  let started: LoadBalancer | undefined;
+  const docker = new DockerProvider({
+    log,
+    mappings: { images: () => started?.overrides.images() ?? [] },
+  });
+  await docker.configure(settings.docker);
   const make = (lb: LoadBalancer): Core =>
     new Core({
       fleet,
@@ -278,11 +304,13 @@ export async function createLoadBalancer(
       cpus,
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
       provider: file ?? new StatedProvider('config'),
+      watchers: [docker],
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
+  started = new LoadBalancer(make, file, docker);
+  return LoadBalancer.start(started, desired, signal);
 }

@@ -2,6 +2,7 @@
 // variable, the variable over the file.
 import { Option } from 'commander';
 import { parseAddress } from '../config/address.ts';
+import { endpointExpected, parseEndpoint } from '../config/endpoint.ts';
 import type { Config } from '../config/schema.ts';
 import { type LogLevel, logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
@@ -13,6 +14,8 @@ export interface Overrides {
   readonly engine?: EngineChoice;
   readonly logLevel?: LogLevel;
   readonly admin?: string;
+  // true: the option without an endpoint.
+  readonly docker?: string | true;
 }
 
 export const adminDefault = '127.0.0.1:9123';
@@ -31,6 +34,11 @@ export const overrideOptions = (): Option[] => [
     '--admin <address>',
     `where /health and /metrics answer: host:port, unix:/path or off (default: ${adminDefault})`,
   ).env('SLUICE_ADMIN'),
+  new Option(
+    '--docker [endpoint]',
+    'balance the containers of a Docker engine; without an endpoint: DOCKER_HOST, or the usual ' +
+      'socket; off for none',
+  ).env('SLUICE_DOCKER'),
 ];
 
 function workersOf(text: string): number | 'auto' {
@@ -51,16 +59,34 @@ function adminOf(stated: string | undefined, config: Config): Config['admin'] {
   return { listen: stated };
 }
 
+function providersOf(stated: string | true | undefined, config: Config): Config['providers'] {
+  const { docker, ...others } = config.providers ?? {};
+  if (stated === undefined) return config.providers;
+  if (stated === 'off' || stated === 'false' || stated === '0') return others;
+  // As an environment variable says yes.
+  if (stated === true || stated === '' || stated === 'true' || stated === '1') {
+    return { ...others, docker: docker ?? true };
+  }
+  if (parseEndpoint(stated) === undefined) {
+    throw new UsageError(`--docker is '${stated}': expected ${endpointExpected}, or off`);
+  }
+  const { endpoint: _, tls, ...rest } = docker === true ? {} : (docker ?? {});
+  const secured = tls === undefined || stated.startsWith('unix:') ? {} : { tls };
+  return { ...others, docker: { ...rest, ...secured, endpoint: stated } };
+}
+
 // Throws a UsageError.
 export function withOverrides(config: Config, overrides: Overrides): Config {
-  const { workers, engine, logLevel, admin } = overrides;
-  const { admin: _, ...rest } = config;
+  const { workers, engine, logLevel, admin, docker } = overrides;
+  const { admin: _, providers: __, ...rest } = config;
   const listen = adminOf(admin, config);
+  const providers = providersOf(docker, config);
   return {
     ...rest,
     ...(workers === undefined ? {} : { workers: workersOf(workers) }),
     ...(engine === undefined ? {} : { engine }),
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(listen === undefined ? {} : { admin: listen }),
+    ...(providers === undefined ? {} : { providers }),
   };
 }

@@ -1,7 +1,16 @@
 // A model in the language of configuration files: what is in force, whoever stated it. Values that
 // are the default are left out.
-import type { HttpOptions, Listener, Model, Pool, PoolSettings, Route } from '../model/types.ts';
+import type {
+  DockerSettings,
+  HttpOptions,
+  Listener,
+  Model,
+  Pool,
+  PoolSettings,
+  Route,
+} from '../model/types.ts';
 import { defaults } from './defaults.ts';
+import { listenDefault } from './schema-docker.ts';
 import { durationText, sizeText } from './units.ts';
 
 type Plain = Record<string, unknown>;
@@ -90,8 +99,21 @@ function poolOf({ settings, backends }: Pool): Plain {
 const each = <T>(map: ReadonlyMap<string, T>, print: (one: T) => Plain): Plain =>
   Object.fromEntries([...map].map(([name, one]) => [name, print(one)]));
 
+function dockerOf(docker: DockerSettings): Plain | true {
+  const { endpoint, tls, exposedByDefault, network, listen, images } = docker;
+  const stated = some({
+    endpoint,
+    tls: tls === undefined ? undefined : some({ ...tls }),
+    exposedByDefault: unless(exposedByDefault, false),
+    network,
+    listen: unless(listen, listenDefault),
+    images: images.length === 0 ? undefined : images.map((mapping) => ({ ...mapping })),
+  });
+  return stated ?? true;
+}
+
 export function printModel({ settings, listeners, pools }: Model): Plain {
-  const { workers, engine, maxConnections, logLevel, adminListen, stateFile } = settings;
+  const { workers, engine, maxConnections, logLevel, adminListen, stateFile, docker } = settings;
   const stated = some({
     workers,
     engine: unless(engine, 'auto'),
@@ -99,6 +121,7 @@ export function printModel({ settings, listeners, pools }: Model): Plain {
     logLevel: unless(logLevel, 'info'),
     admin: adminListen === undefined ? undefined : { listen: adminListen.text },
     stateFile,
+    providers: docker === undefined ? undefined : { docker: dockerOf(docker) },
   });
   return { ...stated, listeners: each(listeners, listenerOf), pools: each(pools, poolOf) };
 }
