@@ -192,7 +192,7 @@ describe('mappings of images', () => {
 });
 
 describe('an engine', () => {
-  it('is asked for what it says and nothing else, so that a proxy may refuse the rest', async () => {
+  it('is asked for so little that a proxy may refuse the rest', async () => {
     const path = join(scene.folder(), 'proxy.sock');
     const asked = new Set<string>();
     const proxy = createServer(({ method, url = '' }, response) => {

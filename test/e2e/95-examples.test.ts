@@ -146,7 +146,9 @@ describe('compose.yaml', () => {
 
   it('has a valid configuration and labels without mistakes', () => {
     expect(parseConfig(parse(configs.sluice.content), 'x').settings?.docker).toBeDefined();
-    const labelled = Object.values(services).flatMap(({ labels }) => (labels === undefined ? [] : [labels]));
+    const labelled = Object.values(services).flatMap(({ labels }) =>
+      labels === undefined ? [] : [labels],
+    );
     const wishes = labelled.map((labels) => wishOf(container(labels), rules));
     expect(wishes).toMatchObject([
       { kind: 'intents', intents: [{ place: { text: ':80' }, hosts: ['www.example.com'] }] },
