@@ -65,12 +65,12 @@ function providersOf(stated: string | true | undefined, config: Config): Config[
   if (stated === 'off' || stated === 'false' || stated === '0') return others;
   // As an environment variable says yes.
   if (stated === true || stated === '' || stated === 'true' || stated === '1') {
-    return { ...others, docker: docker ?? true };
+    return { ...others, docker: docker ?? {} };
   }
   if (parseEndpoint(stated) === undefined) {
     throw new UsageError(`--docker is '${stated}': expected ${endpointExpected}, or off`);
   }
-  const { endpoint: _, tls, ...rest } = docker === true ? {} : (docker ?? {});
+  const { endpoint: _, tls, ...rest } = docker ?? {};
   const secured = tls === undefined || stated.startsWith('unix:') ? {} : { tls };
   return { ...others, docker: { ...rest, ...secured, endpoint: stated } };
 }

@@ -99,7 +99,7 @@ function poolOf({ settings, backends }: Pool): Plain {
 const each = <T>(map: ReadonlyMap<string, T>, print: (one: T) => Plain): Plain =>
   Object.fromEntries([...map].map(([name, one]) => [name, print(one)]));
 
-function dockerOf(docker: DockerSettings): Plain | true {
+function dockerOf(docker: DockerSettings): Plain {
   const { endpoint, tls, exposedByDefault, network, listen, images } = docker;
   const stated = some({
     endpoint,
@@ -109,7 +109,7 @@ function dockerOf(docker: DockerSettings): Plain | true {
     listen: unless(listen, listenDefault),
     images: images.length === 0 ? undefined : images.map((mapping) => ({ ...mapping })),
   });
-  return stated ?? true;
+  return stated ?? {};
 }
 
 export function printModel({ settings, listeners, pools }: Model): Plain {

@@ -109,7 +109,6 @@ export class DockerProvider implements Watcher {
       await former?.stop();
       if (this.#changed !== undefined) this.#begin();
     }
-    // Nothing of the former engine's, until the new one has answered.
     this.#restate();
   }
 
@@ -163,6 +162,8 @@ export class DockerProvider implements Watcher {
       this.#state = nothing(this.source);
       this.#statuses = [];
     } else {
+      // Until an engine has answered, what the former one said stays.
+      if (watch.figures.lastSyncMs === undefined) return;
       const containers = watch.containers();
       const engineHost = where.kind === 'tcp' && !isLocal(where.host) ? where.host : undefined;
       const self = containers.find(({ id }) => id === this.#ownId);

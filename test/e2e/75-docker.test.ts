@@ -16,8 +16,11 @@ const scene = useScene();
 beforeAll(() => {
   buildOnce();
   engine.importOrigin('test/origin:1', 8080);
-  const check = 'HEALTHCHECK --interval=1s --retries=1 CMD ["/origin", "8080"]';
-  engine.importOrigin('test/checked:1', 8080, [check]);
+  const check = (argument: string): string[] => [
+    `HEALTHCHECK --interval=1s --retries=1 CMD ["/origin", "${argument}"]`,
+  ];
+  engine.importOrigin('test/sick:1', 8080, check('8080'));
+  engine.importOrigin('test/fit:1', 8080, check('fine'));
 });
 afterEach(() => {
   const left = engine.docker('ps', '-aq').split('\n').filter(Boolean);
@@ -122,15 +125,19 @@ describe('containers', () => {
   });
 
   it('with a health check wait for it', async () => {
-    // A second server on the same port fails: the check does, too.
-    run('sick', ...enabled, 'test/checked:1');
-    run('fit', ...enabled, '--health-cmd', 'none', 'test/origin:1');
     const { backends, one } = await watch();
-    await until('both are judged', () => one('sick')?.reason?.includes('unhealthy') === true);
-    expect(backends()).toEqual([]);
-    expect(one('fit')?.reason).toMatch(/^its health check says (starting|unhealthy)$/);
-    run('unchecked', ...enabled, '--no-healthcheck', 'test/checked:1');
+    run('fit', ...enabled, 'test/fit:1');
+    // A second server on the same port fails: the check does, too.
+    run('sick', ...enabled, 'test/sick:1');
+    run('unchecked', ...enabled, '--no-healthcheck', 'test/sick:1');
     await until('it joins', () => one('unchecked')?.state === 'balanced');
+    await until('one fails', () => one('sick')?.reason === 'its health check says unhealthy');
+    await until('one joins', () => one('fit')?.state === 'balanced');
+    expect(backends()).toHaveLength(2);
+    expect(said('container skipped')[0]).toMatchObject({
+      container: 'fit',
+      reason: 'its health check says starting',
+    });
   });
 
   it('with mistakes are skipped, each for itself, with every reason', async () => {

@@ -13,7 +13,7 @@ beforeAll(() => {
   docker.importOrigin('nginx:alpine', 80);
   importSluice(docker, 'indiketa/docker-loadbalancer', {
     workers: 2,
-    providers: { docker: true },
+    providers: { docker: {} },
     admin: { listen: '127.0.0.1:9123' },
   });
 }, 60_000);
@@ -108,5 +108,28 @@ describe('the walk-through of docker-loadbalancer', () => {
     });
     shell('docker stop lb secure');
     expect(docker.docker('inspect', '-f', '{{.State.ExitCode}}', 'lb')).toBe('0');
+  });
+
+  it('in a network of its own, it reaches containers by what they share', async () => {
+    shell('docker network create front');
+    shell('docker rm lb');
+    shell(`docker run -d --network front -v /var/run/docker.sock:/var/run/docker.sock --name lb \
+      indiketa/docker-loadbalancer`);
+    shell(`docker create --label lb.enable=Y --label lb.publish=80 --label lb.target=80 \
+      --name both nginx:alpine`);
+    shell('docker network connect front both && docker start both');
+    shell(`docker run -d --label lb.enable=Y --label lb.publish=80 --label lb.target=80 \
+      --name away nginx:alpine`);
+    await until('it is balanced', () => joined().length === 1);
+    const addressOf = (name: string): string =>
+      shell(`docker inspect -f '{{.NetworkSettings.Networks.front.IPAddress}}' ${name}`).trim();
+    expect(joined()).toEqual([['both', `${addressOf('both')}:80`, ['http :80 /']]]);
+    await until('the other is skipped', () => logs('container skipped').length > 0);
+    expect(logs('container skipped')[0]).toMatchObject({
+      container: 'away',
+      reason: 'no network is shared: it is in bridge, sluice in front',
+    });
+    await until('it answers', () => docker.curl(`http://${addressOf('lb')}/`) === hello('both'));
+    shell('docker rm -f lb both away && docker network rm front');
   });
 });
