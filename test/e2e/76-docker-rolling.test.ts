@@ -31,19 +31,15 @@ async function replaceAll(name: string, balancer: Program): Promise<void> {
   for (let replica = 1; replica <= replicas; replica++) {
     const fresh = `${name}-new-${replica}`;
     await docker.dockerMeanwhile(...runApp(fresh));
-    await until(`${fresh} is balanced`, () => balanced().includes(fresh));
+    await until(`${fresh} is balanced`, () => balanced().includes(fresh), 15_000);
     await docker.dockerMeanwhile('stop', `${name}-old-${replica}`);
   }
 }
+
+// An answer takes 20 ms, so that some are always under way; it goes on for 600 ms after TERM.
 const runApp = (name: string): string[] => [
-  'run',
-  '-d',
-  '--rm',
-  '--name',
-  name,
-  '--label',
-  'sluice.enable=true',
-  'test/app:1',
+  ...['run', '-d', '--rm', '--name', name, '--label', 'sluice.enable=true'],
+  ...['test/app:1', '/origin', '8080', '600', '20'],
 ];
 
 async function underLoad(engine: Engine, port: number, late: readonly string[] = []) {
@@ -59,7 +55,7 @@ async function underLoad(engine: Engine, port: number, late: readonly string[] =
   const script = fixture('docker-balancer.mjs');
   const balancer = within(script, engine, '2', docker.endpoint, listen, ...late);
   const joined = (): boolean => (last(balancer)['balanced'] as string[] | undefined)?.length === 4;
-  await until('all are balanced', joined);
+  await until('all are balanced', joined, 15_000);
   const load = within(fixture('rated-load.mjs'), `http://${listen}/`, String(rate));
   await load.line(/started/);
   await replaceAll(name, balancer);
