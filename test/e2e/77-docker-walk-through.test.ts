@@ -16,7 +16,7 @@ beforeAll(() => {
     providers: { docker: {} },
     admin: { listen: '127.0.0.1:9123' },
   });
-}, 60_000);
+}, 120_000);
 
 function shell(command: string): string {
   const words = ['-e', '-c', command];
