@@ -62,7 +62,7 @@ const table = {
   ERR_SLUICE_BACKEND_EXISTS: { status: 409, text: 'pool {pool} already has backend {backend}' },
   ERR_SLUICE_CONFLICT: { status: 409, text: '{what} is stated by both {first} and {second}' },
   ERR_SLUICE_NO_ROUTE: { status: 404, text: 'there is no route {id} that was made at run time' },
-  ERR_SLUICE_NO_IMAGE: { status: 404, text: 'no image is mapped to {listen}' },
+  ERR_SLUICE_NO_IMAGE: { status: 404, text: 'no image was mapped to {listen} at run time' },
   ERR_SLUICE_NOT_OVERRIDDEN: {
     status: 409,
     text: "{what} {name} is defined by provider '{source}': remove it there",

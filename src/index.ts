@@ -29,6 +29,7 @@ import { readStats, type Stats } from './metrics/stats.ts';
 import { build } from './model/build.ts';
 import { limits } from './model/limits.ts';
 import type { Backend, Desired, Flag, Model, Settings } from './model/types.ts';
+import { DockerProvider, type DockerStatus, withFlags } from './providers/docker.ts';
 import { FileProvider } from './providers/file.ts';
 import { type Duration, desiredFrom, type Lookup, timeoutFrom } from './providers/inputs.ts';
 import { merge } from './providers/merge.ts';
@@ -59,6 +60,7 @@ export { createLogger, type Logger, type LogLevel } from './log.ts';
 export type { HealthReport } from './metrics/health.ts';
 export type { Stats } from './metrics/stats.ts';
 export type { Flag } from './model/types.ts';
+export type { ContainerStatus, DockerStatus } from './providers/docker.ts';
 export type { Duration } from './providers/inputs.ts';
 export type {
   ImageMapping,
@@ -107,15 +109,21 @@ class LoadBalancer extends EventEmitter<Events> {
   readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
+  readonly #docker: DockerProvider;
   #admin: AdminServer | undefined;
   #watch: FileWatch | undefined;
   #replaced: Promise<unknown> = Promise.resolve();
 
-  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
+  constructor(
+    core: (lb: LoadBalancer) => Core,
+    file: FileProvider | undefined,
+    docker: DockerProvider,
+  ) {
     super();
     this.#core = core(this);
     this.overrides = new Overrides(this.#core);
     this.#file = file;
+    this.#docker = docker;
   }
 
   get settings(): Settings {
@@ -183,11 +191,13 @@ class LoadBalancer extends EventEmitter<Events> {
       signal?.throwIfAborted();
       const desired = await until(load(), signal);
       const former = this.settings.adminListen?.text;
+      this.#docker.check(desired.settings?.docker);
       const applied = await this.#core.replace(desired, {
         signal,
         forgetsOverrides: this.#file === undefined,
       });
       if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+      await this.#docker.configure(this.settings.docker);
       applies.succeeded();
       this.#watchFile();
       return applied;
@@ -240,6 +250,14 @@ class LoadBalancer extends EventEmitter<Events> {
     return differences(printModel(build(model)), this.configuration().config);
   }
 
+  // What is known of the container engine and its containers, those that are skipped with their
+  // reason; undefined when none is watched.
+  docker(): DockerStatus | undefined {
+    const status = this.#docker.status();
+    if (status === undefined) return undefined;
+    return withFlags(status, this.#core.controller.merged.flags);
+  }
+
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
   stats(): Stats {
     return readStats(this.view());
@@ -249,7 +267,9 @@ class LoadBalancer extends EventEmitter<Events> {
   }
   // Text for Prometheus.
   metrics(): string {
-    return renderPrometheus(this.view());
+    const docker = this.#docker.status();
+    const figures = docker === undefined ? [] : [{ provider: 'docker', ...docker }];
+    return renderPrometheus(this.view(), figures);
   }
   view(): MetricsView {
     return this.#core.view();
@@ -357,6 +377,12 @@ export async function createLoadBalancer(
   const cpus = Array.from({ length: workers }, (_, worker) => cpuOf(worker));
   const fleet = openFleet(addon, workers);
   const log = logger ?? createLogger({ level: settings.logLevel });
+  let started: LoadBalancer | undefined;
+  const docker = new DockerProvider({
+    log,
+    mappings: { images: () => started?.overrides.images() ?? [] },
+  });
+  await docker.configure(settings.docker);
   const make = (lb: LoadBalancer): Core =>
     new Core({
       fleet,
@@ -365,11 +391,13 @@ export async function createLoadBalancer(
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
       provider: file ?? new StatedProvider('config'),
       names,
+      watchers: [docker],
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
+  started = new LoadBalancer(make, file, docker);
+  return LoadBalancer.start(started, desired, signal);
 }

@@ -17,6 +17,9 @@ export const testPackages = [
   'nghttp2-client', // the same: h2load
   'chromium-headless-shell', // the same: a browser, without what draws windows
   'iproute2', // bench: the loopback of its network namespace
+  'docker.io', // discovery: a real engine, in namespaces of its own
+  'iptables', // the same: its networks
+  'openssl', // the same: certificates of an engine that wants TLS
 ];
 
 function isInstalled(name: string): boolean {

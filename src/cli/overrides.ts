@@ -2,6 +2,7 @@
 // variable, that over one of other balancers (`LOAD_BALANCER_*`), and that over the file.
 import { InvalidArgumentError, Option } from 'commander';
 import { parseAddress } from '../config/address.ts';
+import { endpointExpected, parseEndpoint } from '../config/endpoint.ts';
 import { type EnvironmentSettings, environment } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import { type LogLevel, logLevels } from '../log.ts';
@@ -16,6 +17,8 @@ export interface Overrides {
   readonly admin?: string;
   // `false`: the flag's negation.
   readonly watch?: 'on' | 'off' | 'true' | 'false' | false;
+  // true: the option without an endpoint.
+  readonly docker?: string | true;
 }
 
 export const adminDefault = '127.0.0.1:9123';
@@ -36,6 +39,11 @@ export const overrideOptions = (): Option[] => [
   )
     .argParser(checked((text) => adminOf(text, {}, undefined)))
     .env('SLUICE_ADMIN'),
+  new Option(
+    '--docker [endpoint]',
+    'balance the containers of a Docker engine; without an endpoint: DOCKER_HOST, or the usual ' +
+      'socket; off for none',
+  ).env('SLUICE_DOCKER'),
 ];
 
 export const watchOptions = (): Option[] => [
@@ -91,15 +99,32 @@ function adminOf(
   return { ...admin, listen: stated };
 }
 
+function providersOf(stated: string | true | undefined, config: Config): Config['providers'] {
+  const { docker, ...others } = config.providers ?? {};
+  if (stated === undefined) return config.providers;
+  if (stated === 'off' || stated === 'false' || stated === '0') return others;
+  // As an environment variable says yes.
+  if (stated === true || stated === '' || stated === 'true' || stated === '1') {
+    return { ...others, docker: docker ?? {} };
+  }
+  if (parseEndpoint(stated) === undefined) {
+    throw new UsageError(`--docker is '${stated}': expected ${endpointExpected}, or off`);
+  }
+  const { endpoint: _, tls, ...rest } = docker ?? {};
+  const secured = tls === undefined || stated.startsWith('unix:') ? {} : { tls };
+  return { ...others, docker: { ...rest, ...secured, endpoint: stated } };
+}
+
 // Throws a UsageError.
 export function withOverrides(
   config: Config,
   overrides: Overrides,
   others: EnvironmentSettings = environment(),
 ): Config {
-  const { workers, engine, logLevel = others.logLevel, admin, watch } = overrides;
-  const { admin: _, ...rest } = config;
+  const { workers, engine, logLevel = others.logLevel, admin, watch, docker } = overrides;
+  const { admin: _, providers: __, ...rest } = config;
   const listen = adminOf(admin, config, others.webPort);
+  const providers = providersOf(docker, config);
   return {
     ...rest,
     ...(workers === undefined ? {} : { workers: workersOf(workers) }),
@@ -107,5 +132,6 @@ export function withOverrides(
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(watch === undefined ? {} : { watch: watch === 'on' || watch === 'true' }),
     ...(listen === undefined ? {} : { admin: listen }),
+    ...(providers === undefined ? {} : { providers }),
   };
 }

@@ -28,6 +28,7 @@ import {
   type PoolConfig,
   pool as poolSchema,
 } from './schema.ts';
+import { dockerOf } from './schema-docker.ts';
 import { listener } from './schema-listener.ts';
 
 export type { Config } from './schema.ts';
@@ -92,6 +93,7 @@ function settingsOf(config: Config): Settings {
       servers: config.dns?.servers ?? defaults.dns.servers,
       refreshMs: duration(config.dns?.refresh, defaults.dns.refreshMs),
     },
+    docker: dockerOf(config.providers),
     stateFile: config.stateFile,
   };
 }

@@ -1,8 +1,17 @@
 // A model in the language of configuration files: what is in force, whoever stated it. Values that
 // are the default are left out.
-import type { HttpOptions, Listener, Model, Pool, PoolSettings, Route } from '../model/types.ts';
+import type {
+  DockerSettings,
+  HttpOptions,
+  Listener,
+  Model,
+  Pool,
+  PoolSettings,
+  Route,
+} from '../model/types.ts';
 import { defaults } from './defaults.ts';
 import { printEjection, printHealthCheck } from './health.ts';
+import { listenDefault } from './schema-docker.ts';
 import { durationText, sizeText } from './units.ts';
 
 type Plain = Record<string, unknown>;
@@ -93,8 +102,22 @@ function poolOf({ settings, backends }: Pool): Plain {
 const each = <T>(map: ReadonlyMap<string, T>, print: (one: T) => Plain): Plain =>
   Object.fromEntries([...map].map(([name, one]) => [name, print(one)]));
 
+function dockerOf(docker: DockerSettings): Plain {
+  const { endpoint, tls, exposedByDefault, network, listen, images } = docker;
+  const stated = some({
+    endpoint,
+    tls: tls === undefined ? undefined : some({ ...tls }),
+    exposedByDefault: unless(exposedByDefault, false),
+    network,
+    listen: unless(listen, listenDefault),
+    images: images.length === 0 ? undefined : images.map((mapping) => ({ ...mapping })),
+  });
+  return stated ?? {};
+}
+
 export function printModel({ settings, listeners, pools }: Model): Plain {
-  const { workers, engine, maxConnections, logLevel, adminListen, stateFile, dns } = settings;
+  const { workers, engine, maxConnections, logLevel, adminListen, stateFile, dns, docker } =
+    settings;
   const stated = some({
     workers,
     engine: unless(engine, 'auto'),
@@ -106,6 +129,7 @@ export function printModel({ settings, listeners, pools }: Model): Plain {
       servers: dns.servers.length > 0 ? [...dns.servers] : undefined,
       refresh: time(dns.refreshMs, defaults.dns.refreshMs),
     }),
+    providers: docker === undefined ? undefined : { docker: dockerOf(docker) },
   });
   return { ...stated, listeners: each(listeners, listenerOf), pools: each(pools, poolOf) };
 }

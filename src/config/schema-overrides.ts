@@ -1,15 +1,13 @@
 // The shape of what is changed at run time and of the document that keeps it.
 import { z } from 'zod';
-import { parseListenTarget } from './address.ts';
+import { placeExpected, placeOf } from './place.ts';
 import { backendSchema, pool } from './schema.ts';
 import { listener, route } from './schema-listener.ts';
 import { count, name } from './schema-parts.ts';
 
 const listenText = z
   .string()
-  .refine((text) => parseListenTarget(/^\d+$/.test(text) ? `:${text}` : text) !== undefined, {
-    error: "expected a port, or an address like '127.0.0.1:8080'",
-  });
+  .refine((text) => 'on' in placeOf(text), { error: `expected ${placeExpected}` });
 
 export const routeOverride = route.extend({ listener: z.string().min(1) });
 

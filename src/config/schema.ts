@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import { addressExpected, ipAddress, parseAddress, parseBackendAddress } from './address.ts';
+import { providers } from './schema-docker.ts';
 import { ejection, healthCheck } from './schema-health.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
@@ -153,6 +154,7 @@ export const configSchema = z
       .regex(/^\//, { error: "expected an absolute path like '/var/lib/sluice/state.json'" })
       .describe('Where changes made at run time are kept. Without: in memory alone.')
       .optional(),
+    providers: providers.optional(),
     listeners: named(listener, limits.listenersMax, 'listeners')
       .describe('Addresses that accept.')
       .meta({ default: {} })

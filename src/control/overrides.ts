@@ -2,7 +2,13 @@
 // listeners that exist, ports for images of containers. Every change resolves when all workers
 // follow it and, with a state file, when it is in the file.
 import { SluiceError } from '../errors.ts';
-import { imageFrom, listenerFrom, poolFrom, routeFrom } from '../providers/definitions.ts';
+import {
+  imageFrom,
+  imagePlace,
+  listenerFrom,
+  poolFrom,
+  routeFrom,
+} from '../providers/definitions.ts';
 import type { ListenerConfig, PoolConfig } from '../providers/inputs.ts';
 import type { ImageMapping, OverridesDocument, RouteConfig } from '../providers/overrides.ts';
 import type { Applied } from './controller.ts';
@@ -94,14 +100,15 @@ export class Overrides {
     const made = imageFrom(mapping);
     const { overrides } = this.#core;
     return this.#change(() => {
-      const others = overrides.images().filter(({ listen }) => listen !== made.listen);
+      const others = overrides.images().filter((one) => imagePlace(one.listen) !== made.listen);
       overrides.setImages([...others, made]);
     }, options);
   }
   stopPort(listen: string, options: Overriding = {}): Promise<Applied> {
     const { overrides } = this.#core;
+    const place = imagePlace(listen);
     return this.#change(() => {
-      const others = overrides.images().filter((one) => one.listen !== listen);
+      const others = overrides.images().filter((one) => imagePlace(one.listen) !== place);
       if (others.length === overrides.images().length) {
         throw new SluiceError('ERR_SLUICE_NO_IMAGE', { listen });
       }

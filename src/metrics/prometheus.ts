@@ -180,6 +180,26 @@ function addBackend(out: Exposition, view: MetricsView, pool: PoolView, backend:
   addTotals(out, chosen(backendSamples, pool.takesRequests), labels, totals);
 }
 
+// A source that changes by itself, such as a container engine.
+export interface ProviderFigures {
+  readonly provider: string;
+  readonly connected: boolean;
+  readonly errors: number;
+  // Milliseconds since the epoch; undefined before the first time.
+  readonly lastSyncMs: number | undefined;
+}
+
+function addProvider(out: Exposition, figures: ProviderFigures): void {
+  const { provider, connected, errors, lastSyncMs } = figures;
+  const up = 'Whether the source answers: 1, or 0.';
+  out.add('sluice_provider_up', 'gauge', up, { provider }, connected ? 1 : 0);
+  const failed = 'Failures to ask the source, or to follow it.';
+  out.add('sluice_provider_errors_total', 'counter', failed, { provider }, errors);
+  const name = 'sluice_provider_last_sync_timestamp_seconds';
+  const last = 'When the source told its whole state last, since the epoch; 0: never.';
+  out.add(name, 'gauge', last, { provider }, (lastSyncMs ?? 0) / 1000);
+}
+
 function addApplies(out: Exposition, applies: AppliesView): void {
   const name = 'sluice_config_applies_total';
   for (const result of ['success', 'failure'] as const) {
@@ -198,7 +218,10 @@ function addApplies(out: Exposition, applies: AppliesView): void {
   );
 }
 
-export function renderPrometheus(view: MetricsView): string {
+export function renderPrometheus(
+  view: MetricsView,
+  providers: readonly ProviderFigures[] = [],
+): string {
   const out = new Exposition();
   const workers = view.reader.workers();
   // Workers that fell back on their own may differ: then there is one sample for each engine.
@@ -225,5 +248,6 @@ export function renderPrometheus(view: MetricsView): string {
   for (const pool of view.pools) {
     for (const backend of pool.backends) addBackend(out, view, pool, backend);
   }
+  for (const figures of providers) addProvider(out, figures);
   return out.text();
 }

@@ -58,8 +58,35 @@ export interface Settings {
   readonly logLevel: LogLevel;
   readonly adminListen: StatedAddress | undefined;
   readonly dns: DnsSettings;
+  // undefined: no container engine is watched.
+  readonly docker: DockerSettings | undefined;
   // Where changes made at run time are kept; undefined: in memory alone.
   readonly stateFile: string | undefined;
+}
+
+// Of a container engine that is watched.
+export interface DockerSettings {
+  // undefined: what DOCKER_HOST says, or the usual socket.
+  readonly endpoint: string | undefined;
+  // Paths of PEM files; undefined: what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say.
+  readonly tls:
+    | {
+        readonly ca?: string | undefined;
+        readonly cert?: string | undefined;
+        readonly key?: string | undefined;
+      }
+    | undefined;
+  // Containers that do not say are balanced too.
+  readonly exposedByDefault: boolean;
+  // By which containers in several networks are reached.
+  readonly network: string | undefined;
+  // Where containers are reached that do not say.
+  readonly listen: string;
+  readonly images: readonly {
+    readonly image: string;
+    readonly listen: string;
+    readonly port: number;
+  }[];
 }
 
 export interface Listener {
@@ -212,6 +239,7 @@ export const emptyModel: Model = {
     logLevel: 'info',
     adminListen: undefined,
     dns: { servers: [], refreshMs: 30_000 },
+    docker: undefined,
     stateFile: undefined,
   },
   listeners: new Map(),

@@ -63,7 +63,10 @@ class Wishes {
       return undefined;
     };
     if (on.kind === 'name') {
-      if (defined.has(on.listener)) return on.listener;
+      const named = defined.get(on.listener);
+      if (named?.mode === 'http') return on.listener;
+      const raw = 'it is in mode tcp, whose only route is its own';
+      if (named !== undefined) return flag(`listener ${on.listener}`, raw);
       const known = [...defined.keys()].map((name) => `'${name}'`).join(', ');
       const there = known === '' ? 'there is none' : `there is ${known}`;
       return flag(`listener ${on.listener}`, `no listener has that name; ${there}`);

@@ -1,6 +1,7 @@
 // Definitions that are made at run time: checked like those of a file, each by itself, and the
 // document of all of them.
 import { issuesOf, parseConfig } from '../config/load.ts';
+import { placeText } from '../config/place.ts';
 import { type Lookup, resolveDesired, systemLookup } from '../config/resolve.ts';
 import {
   type ImageMappingConfig,
@@ -89,9 +90,12 @@ export function routeFrom(
 }
 
 // Throws ERR_SLUICE_CONFIG.
+// How a mapping's place is written: `80` is `:80`.
+export const imagePlace = placeText;
+
 export function imageFrom(config: ImageMappingConfig): ImageMapping {
   const checked = imageMapping.safeParse(config);
-  if (checked.success) return checked.data;
+  if (checked.success) return { ...checked.data, listen: placeText(checked.data.listen) };
   throw configError(issuesOf(checked.error, config, undefined), checked.error);
 }
 

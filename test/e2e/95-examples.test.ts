@@ -8,8 +8,10 @@ import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import type { HttpListenerConfig } from '../../src/config/schema-listener.ts';
 import { errorCodes, jsonSchema } from '../../src/index.ts';
+import { labelNames, wishOf } from '../../src/providers/docker-labels.ts';
 import { simpleConfig, startBalancer, type WholeConfig } from '../fixtures/balancers.ts';
 import { exchange, type Target } from '../fixtures/clients.ts';
+import { container, rules } from '../fixtures/containers.ts';
 import { askOnce } from '../fixtures/http-clients.ts';
 import { message, type Serve, startHttpOrigin } from '../fixtures/http-origins.ts';
 import { freePorts } from '../fixtures/load-programs.ts';
@@ -64,6 +66,7 @@ const examples = readdirSync(join(root, 'examples'));
 describe('the examples', () => {
   it('are all run here', () => {
     expect(examples.sort()).toEqual([
+      'compose.yaml',
       'http.ts',
       'http.yaml',
       'library.ts',
@@ -72,12 +75,10 @@ describe('the examples', () => {
     ]);
   });
 
-  it.each(examples.filter((name) => /\.yaml$|\.config\.ts$/.test(name)))(
-    '%s is valid as it is',
-    (name) => {
-      expect(sluice(['validate', '-c', `examples/${name}`]).status).toBe(0);
-    },
-  );
+  const configurations = examples.filter((name) => /(?<!compose)\.yaml$|\.config\.ts$/.test(name));
+  it.each(configurations)('%s is valid as it is', (name) => {
+    expect(sluice(['validate', '-c', `examples/${name}`]).status).toBe(0);
+  });
 
   it.each(engines)('sluice.yaml balances on %s', async (engine) => {
     const text = await onFreePorts('examples/sluice.yaml');
@@ -166,6 +167,35 @@ describe('the examples', () => {
   });
 });
 
+describe('compose.yaml', () => {
+  const { services, configs } = parse(read('examples/compose.yaml')) as {
+    services: Record<string, { labels?: Record<string, string> }>;
+    configs: { sluice: { content: string } };
+  };
+
+  it('has a valid configuration and labels without mistakes', () => {
+    expect(parseConfig(parse(configs.sluice.content), 'x').settings?.docker).toBeDefined();
+    const labelled = Object.values(services).flatMap(({ labels }) =>
+      labels === undefined ? [] : [labels],
+    );
+    const wishes = labelled.map((labels) => wishOf(container(labels), rules));
+    expect(wishes).toMatchObject([
+      { kind: 'intents', intents: [{ place: { text: ':80' }, hosts: ['www.example.com'] }] },
+      { kind: 'intents', intents: [{ place: { text: ':8080' }, port: 80 }] },
+    ]);
+  });
+});
+
+describe('docs/docker.md', () => {
+  it('names every label, and no other', () => {
+    const named = read('docs/docker.md').match(/\b(?:sluice|lb)\.[a-z_]+(?:\.[a-z]+)?\b/g) ?? [];
+    const own = [...new Set(named)].filter(
+      (label) => !/^sluice\.yaml$|^lb\.(docker|overrides)/.test(label),
+    );
+    expect(own.sort()).toEqual([...labelNames].sort());
+  });
+});
+
 describe('the documents', () => {
   it.each(documents)('%s has valid configurations only', (path) => {
     for (const [, text = ''] of read(path).matchAll(/```yaml\n([\s\S]*?)```/g)) {
@@ -193,7 +223,9 @@ describe('the documents', () => {
     const config = simpleConfig(engine, ['127.0.0.1:9'], { pool: { healthCheck: {} } });
     const http = { listen: '127.0.0.1:0', mode: 'http' as const, routes: [{ pool: 'web' }] };
     const listeners = { ...config.listeners, http };
-    const lb = await startBalancer(scene, { ...config, listeners });
+    // Nobody answers there, and it is told.
+    const providers = { docker: { endpoint: join(scene.folder(), 'none.sock') } };
+    const lb = await startBalancer(scene, { ...config, listeners, providers });
     const types = [...lb.metrics().matchAll(/^# TYPE (\S+) (\S+)$/gm)];
     const real = types.map(([, name, type]) => `${name} ${type}`);
     const rows = [...read('docs/metrics.md').matchAll(/^\| `(sluice_\w+)` \| (\w+) \|/gm)];

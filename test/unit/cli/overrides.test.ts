@@ -35,7 +35,21 @@ describe('overrides', () => {
     expect(withOverrides(config, { admin: 'off' })).not.toHaveProperty('admin');
   });
 
+  it('watch a container engine, of the file or another, or none', () => {
+    const watching = { ...config, providers: { docker: { endpoint: '/a', listen: 81 } } };
+    const docker = (given: string | true, of: Config = watching) =>
+      withOverrides(of, { docker: given }).providers?.docker;
+    for (const yes of [true, 'true', '1', ''] as const) {
+      expect(docker(yes)).toEqual(watching.providers.docker);
+      expect(docker(yes, config)).toEqual({});
+    }
+    for (const no of ['off', 'false', '0']) expect(docker(no)).toBeUndefined();
+    expect(docker('tcp://h:1')).toEqual({ endpoint: 'tcp://h:1', listen: 81 });
+    expect(withOverrides(watching, {}).providers).toEqual(watching.providers);
+  });
+
   it.each([
+    { docker: 'ssh://host' },
     { workers: '0' },
     { workers: '1.5' },
     { workers: '129' },

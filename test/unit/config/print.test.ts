@@ -65,7 +65,9 @@ const everything = {
 };
 
 describe('a printed model', () => {
-  const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.yaml'));
+  const examples = readdirSync(join(root, 'examples')).filter(
+    (name) => name.endsWith('.yaml') && name !== 'compose.yaml',
+  );
   const configs: [string, unknown][] = examples.map((name) => [
     name,
     parse(readFileSync(join(root, 'examples', name), 'utf8')) as unknown,

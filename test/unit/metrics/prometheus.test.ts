@@ -96,6 +96,17 @@ function viewOf(
   };
 }
 
+describe('providers', () => {
+  it('tell whether they answer', () => {
+    const figures = { provider: 'docker', connected: true, errors: 2, lastSyncMs: 1_500 };
+    const metrics = new Metrics(renderPrometheus(viewOf(twoWorkers()), [figures]));
+    const labels = { provider: 'docker' };
+    expect(metrics.one('sluice_provider_up', labels)).toBe(1);
+    expect(metrics.one('sluice_provider_errors_total', labels)).toBe(2);
+    expect(metrics.one('sluice_provider_last_sync_timestamp_seconds', labels)).toBe(1.5);
+  });
+});
+
 const render = (fake: FakeRegion): Metrics => new Metrics(renderPrometheus(viewOf(fake)));
 
 describe('the text of Prometheus', () => {

@@ -52,6 +52,15 @@ const routesOf = ({ model }: Merged): Record<string, string[]> =>
   );
 
 describe('attached routes', () => {
+  it('do not go to listeners of mode tcp, which have one route', () => {
+    const merged = merge([file, docker(wish('one', named('raw'), 'b.example', 'b'))]);
+    expect(routesOf(merged)['raw']).toEqual(['→a']);
+    const reason = expect.stringContaining('mode tcp') as string;
+    expect(merged.flags).toEqual([
+      { source: 'docker', origin: 'one', what: 'listener raw', reason },
+    ]);
+  });
+
   it('go to the listener of a name or of an address', () => {
     const merged = merge([
       file,
