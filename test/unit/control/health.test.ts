@@ -80,7 +80,7 @@ it('does not write to the slot of a backend that has gone', async () => {
   expect(word(lb).state).toBe(HealthState.checking);
 });
 
-it('begins to check when that is configured, and forgets when it is not', async () => {
+it('begins to check when that is configured, and forgets when it is no longer', async () => {
   const { one } = await origin();
   const lb = await start(config([one.address], {}));
   expect(word(lb).state).toBe(HealthState.unknown);
