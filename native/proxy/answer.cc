@@ -71,6 +71,7 @@ const Answer& answer_of(uint16_t status) {
 void Exchanges::answer(uint32_t x_index, uint16_t status) {
   Exchange& x = exchanges_[x_index];
   Downstream& d = client_of(x);
+  explain_answer(x, status);
   // An interim response is half sent: nothing else can follow in time.
   if (d.sending) return cut_response(x_index);
   release_connection(x_index, false);
@@ -90,6 +91,8 @@ void Exchanges::answer(uint32_t x_index, uint16_t status) {
   uint32_t bytes = length_of(text);
   if (x.method == http::Method::head) bytes -= answer.body_bytes;
   const auto* data = reinterpret_cast<const uint8_t*>(text);
+  x.head_bytes += bytes;
+  if (x.method != http::Method::head) x.head_bytes -= answer.body_bytes;
   x.response_head = OutgoingHead{data, bytes, 0, HeadBlocks::kNone};
   set_deadline(x.downstream, x.response_body_timeout_ms);
   send_response(x_index);

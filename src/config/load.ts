@@ -17,6 +17,7 @@ import { accepted, defaults, duration } from './defaults.ts';
 import { listenerOf } from './listener.ts';
 import { type Key, pathText } from './paths.ts';
 import { type BackendConfig, type Config, configSchema, type PoolConfig } from './schema.ts';
+import { accessLogOf } from './schema-access-log.ts';
 import { modesWith } from './schema-listener.ts';
 
 export type { Config } from './schema.ts';
@@ -122,6 +123,7 @@ function settingsOf(config: Config): Settings {
     logLevel: config.logLevel ?? 'info',
     adminListen:
       config.admin === undefined ? undefined : parseAddress(config.admin.listen, '127.0.0.1'),
+    accessLog: accessLogOf(config.accessLog),
   };
 }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import { addressExpected, parseAddress, parseBackendAddress } from './address.ts';
+import { accessLog } from './schema-access-log.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
 
@@ -79,6 +80,7 @@ export const configSchema = z
       1,
     ).optional(),
     logLevel: oneOf(logLevels, 'Default info.').optional(),
+    accessLog: accessLog.optional(),
     admin: z
       .strictObject({
         listen: z

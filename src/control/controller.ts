@@ -13,6 +13,7 @@ import type { Provider } from '../providers/provider.ts';
 import { Publisher } from '../shm/publish.ts';
 import type { Reader } from '../shm/read.ts';
 import { nextSequence, type Region, sequenceOf } from '../shm/region.ts';
+import { AccessLog } from './access-log.ts';
 import type { Acks, Target } from './acks.ts';
 import { cancelled, Drains } from './drains.ts';
 import type { Emit } from './events.ts';
@@ -72,6 +73,7 @@ export class Controller {
   readonly state: State = new State();
   readonly live: Live;
   readonly drains: Drains;
+  readonly accessLog: AccessLog;
   readonly #parts: ControllerParts;
   readonly #publisher: Publisher;
   readonly #queue: Intent[] = [];
@@ -85,6 +87,7 @@ export class Controller {
     this.#parts = parts;
     this.#publisher = new Publisher(parts.region);
     this.live = new Live(parts.region, parts.fleet);
+    this.accessLog = new AccessLog(parts.fleet, parts.reader);
     this.drains = new Drains({
       inFlight: ({ slot }) => parts.region.inFlight(slot),
       knowsLive: (live) => parts.acks.isReachedByAll({ sequence: 0, live }),
@@ -248,10 +251,13 @@ export class Controller {
       (sum, { opened }) => sum + opened.descriptors.length,
       0,
     );
-    const opened = openListeners(fleet, changes, taken, region.workers, inUse);
+    const opened = this.accessLog.prepare(model.settings.accessLog, () =>
+      openListeners(fleet, changes, taken, region.workers, inUse),
+    );
 
     this.#merged = { states, model };
     const outcome = this.state.apply(changes, opened, taken);
+    this.accessLog.commit(this.state, outcome);
     this.#writeLive(outcome);
     const gone = this.#gone.filter(({ record }) => record.retirement !== undefined);
     this.#gone = [];

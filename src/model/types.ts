@@ -47,6 +47,14 @@ export interface Settings {
   readonly maxConnections: number | undefined;
   readonly logLevel: LogLevel;
   readonly adminListen: StatedAddress | undefined;
+  // undefined: requests are not logged.
+  readonly accessLog: AccessLogSettings | undefined;
+}
+
+export interface AccessLogSettings {
+  readonly format: 'json' | 'combined';
+  // Absolute, or `stdout`.
+  readonly path: string;
 }
 
 export interface Listener {
@@ -170,6 +178,7 @@ export const emptyModel: Model = {
     maxConnections: undefined,
     logLevel: 'info',
     adminListen: undefined,
+    accessLog: undefined,
   },
   listeners: new Map(),
   pools: new Map(),
