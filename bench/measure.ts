@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoadRequest, type LoadResult, runLoad } from './load.ts';
 import { balancerCpu, loadCpu } from './machine.ts';
 import { readMemory } from './memory.ts';
-import { type ContenderName, engineOf, startContender } from './peers.ts';
+import { type ContenderName, engineOf, startContender, workerCost } from './peers.ts';
 import { hardDescriptorLimit } from './process.ts';
 import type { Row, Sample } from './row.ts';
 import { runWrk, type WrkResult } from './wrk.ts';
@@ -43,6 +43,7 @@ export class Measurements {
 
   // Rejects when something did not start or any request failed.
   async sample(row: Row, contender: ContenderName, round: number): Promise<Sample> {
+    if (row.logs === true) return await this.#logging(row, contender, round);
     if (row.unixOrigins !== true) return await this.#one(row, contender, round, ports);
     const paths = ports.map((port) => join(this.#directory, `origin-${port}`));
     const order = round % 2 === 0 ? [ports, paths] : [paths, ports];
@@ -59,11 +60,26 @@ export class Measurements {
     };
   }
 
+  // With a log and without, in alternating order.
+  async #logging(row: Row, contender: ContenderName, round: number): Promise<Sample> {
+    const taken = new Map<boolean, Sample>();
+    for (const logs of round % 2 === 0 ? [false, true] : [true, false]) {
+      taken.set(logs, await this.#one(row, contender, round, ports, logs));
+    }
+    const [silent, own] = [taken.get(false), taken.get(true)] as [Sample, Sample];
+    const costs = {
+      logging: own.workerCosts?.logging ?? 0,
+      silent: silent.workerCosts?.silent ?? 0,
+    };
+    return { ...own, baseline: silent.value, workerCosts: costs };
+  }
+
   async #one(
     row: Row,
     name: ContenderName,
     round: number,
     origins: readonly string[],
+    logs = false,
   ): Promise<Sample> {
     const port = firstPort + (this.#starts++ % portCount);
     const contender = await startContender(name, {
@@ -76,6 +92,7 @@ export class Measurements {
       origins,
       bodies: row.bodies,
       settleMs: this.#times.start,
+      logs,
     });
     try {
       const request = this.#request(row, contender.pid, port, origins);
@@ -84,7 +101,10 @@ export class Measurements {
       if (work === 0 || errors > 0) {
         throw new Error(`${name}: ${work} answers, ${errors} errors (${first_error})`);
       }
-      return { contender: name, round, value: row.value(taken.load), ...taken };
+      const sample = { contender: name, round, value: row.value(taken.load), ...taken };
+      if (row.logs !== true || engineOf(name) === undefined) return sample;
+      const cost = await workerCost(contender.pid, adminPort);
+      return { ...sample, workerCosts: { logging: cost, silent: cost } };
     } finally {
       await contender.stop();
     }

@@ -14,17 +14,22 @@ export interface Setup {
   readonly origins: readonly string[]; // as the load program takes them: ports or paths
   readonly bodies: boolean; // large bodies: HAProxy gets option splice-auto
   readonly settleMs: number;
+  readonly logs: boolean; // requests, to `accessLogOf`
 }
+
+export const accessLogOf = ({ directory, port }: Setup): string =>
+  join(directory, `access-${port}.log`);
 
 const isPath = (origin: string): boolean => origin.startsWith('/');
 const addressOf = (origin: string, unixPrefix: string): string =>
   isPath(origin) ? `${unixPrefix}${origin}` : `127.0.0.1:${origin}`;
 
 // With splice-auto every connection may hold a pipe, two more descriptors of the 20,000.
-export const haproxyConfig = ({ port, http, origins, bodies }: Setup): string => `global
+export const haproxyConfig = ({ port, http, origins, bodies, logs }: Setup): string => `global
   nbthread 1
   maxconn ${bodies ? 4500 : 9500}
 defaults
+  ${logs ? 'log stdout format raw local0\n  option httplog' : 'no log'}
   mode ${http ? 'http' : 'tcp'}
   ${bodies ? 'option splice-auto' : '# bodies are copied'}
   timeout connect 5s
@@ -75,7 +80,7 @@ ${nginxServers(setup)}  }
 
 // Answers that the client takes slowly stay in memory: a disk is no part of the comparison.
 const nginxHttp = (setup: Setup): string => `http {
-  access_log off;
+  access_log ${setup.logs ? `${accessLogOf(setup)} combined buffer=64k flush=1s` : 'off'};
 ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   .map((part) => `  ${part}_temp_path ${join(setup.directory, `nginx-${part}`)};\n`)
   .join('')}  keepalive_timeout 1h;
@@ -117,7 +122,7 @@ ${hosts.map((host) => `      - { hosts: [${host}], pool: web }\n`).join('')}`;
 export const sluiceConfig = (setup: Setup, engine: Engine): string => `workers: 1
 engine: ${engine}
 admin: { listen: '127.0.0.1:${setup.adminPort}' }
-listeners:
+${setup.logs ? `accessLog: { format: json, path: '${accessLogOf(setup)}' }\n` : ''}listeners:
   in:
     listen: '127.0.0.1:${setup.port}'
     ${setup.http ? sluiceHttp : 'mode: tcp\n    routes: [{ pool: web }]\n'}pools:

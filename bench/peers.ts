@@ -1,9 +1,10 @@
 // The contenders: how each is started, and whose CPU time and memory count as its.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  accessLogOf,
   type Engine,
   haproxyConfig,
   nginxConfig,
@@ -27,7 +28,11 @@ export interface Contender {
 export async function startContender(name: ContenderName, setup: Setup): Promise<Contender> {
   const log = join(setup.directory, `${name}.log`);
   writeFileSync(log, '');
-  const started = startPinned(setup.cpu, commandOf(name, setup), log);
+  const command = commandOf(name, setup);
+  // HAProxy writes no files: its standard output is one.
+  const toFile = setup.logs && name === 'haproxy';
+  const words = toFile ? ['sh', '-c', 'exec "$@" > "$0"', accessLogOf(setup), ...command] : command;
+  const started = startPinned(setup.cpu, words, log);
   try {
     await waitForListener(setup.port, started);
     const engine = engineOf(name);
@@ -75,6 +80,19 @@ async function assertEngine(adminPort: number, wanted: Engine): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${adminPort}/metrics`);
   const runs = engineIn(await response.text());
   if (runs !== wanted) throw new Error(`runs on ${runs ?? 'an unknown engine'}, not ${wanted}`);
+}
+
+// Nanoseconds of CPU that sluice's one worker has used for each request since it was started.
+export async function workerCost(pid: number, adminPort: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${adminPort}/metrics`);
+  const found = /^sluice_listener_requests_total\{.*\} (\d+)$/m.exec(await response.text());
+  const requests = Number(found?.[1]);
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const folder = `/proc/${pid}/task/${task}`;
+    if (readFileSync(`${folder}/comm`, 'utf8').trim() !== 'sluice-0') continue;
+    return Number(readFileSync(`${folder}/schedstat`, 'utf8').split(' ')[0]) / requests;
+  }
+  throw new Error('sluice has no worker');
 }
 
 // The engine named by a label of a metric whose value is not 0.

@@ -44,9 +44,7 @@ function lineOf(row: Row, name: ContenderName, samples: readonly Sample[]): stri
   const notes = [
     row.needs === 'saturation' && share < saturatedShare ? 'not saturated' : '',
     disturbed > 0 ? `${disturbed} of ${samples.length} rounds disturbed by others` : '',
-    samples[0]?.baseline === undefined
-      ? ''
-      : `TCP ${row.show(median((sample) => sample.baseline ?? Number.NaN))}`,
+    baselineNote(row, samples),
     samples[0]?.memory === undefined
       ? ''
       : `engine ${bytes('engine')}, process ${bytes('process')}`,
@@ -60,6 +58,12 @@ function lineOf(row: Row, name: ContenderName, samples: readonly Sample[]): stri
     timed && row.wrk !== true ? percent(median((sample) => sample.load.load_busy)) : '',
     notes.filter((note) => note !== '').join('; '),
   ];
+}
+
+function baselineNote(row: Row, samples: readonly Sample[]): string {
+  if (samples[0]?.baseline === undefined) return '';
+  const { median } = spread(samples.map(({ baseline = Number.NaN }) => baseline));
+  return `${row.logs === true ? 'without log' : 'TCP'} ${row.show(median)}`;
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;

@@ -11,6 +11,7 @@ export const httpRowNames = [
   'httpconnect',
   'httplatency',
   'httpunix',
+  'httplog',
   'httpidle',
 ] as const;
 export const rowNames = [...tcpRowNames, ...httpRowNames] as const;
@@ -20,7 +21,10 @@ export interface Sample {
   readonly contender: ContenderName;
   readonly round: number;
   readonly value: number; // of the row's figure
-  readonly baseline?: number; // the same figure over TCP, where the row's origins are Unix sockets
+  // A figure to hold it against: over TCP, where the row's origins are Unix sockets; without a log,
+  // where the row has one.
+  readonly baseline?: number;
+  readonly workerCosts?: { logging: number; silent: number }; // ns of sluice's worker per request
   readonly balancerShare: number; // its CPU time by wall time
   readonly othersShare: number; // of the same CPU
   readonly load: LoadResult;
@@ -29,9 +33,10 @@ export interface Sample {
 
 // `ratio`: sluice's figure by the peer's in the same round, by the better one of several.
 // `baseline`: sluice's figure by its own baseline in the same round.
+// `worker`: what a request costs sluice's worker, by what it costs without a log.
 // `value`: sluice's figure itself.
 export interface Limit {
-  readonly kind: 'ratio' | 'baseline' | 'value';
+  readonly kind: 'ratio' | 'baseline' | 'worker' | 'value';
   readonly against: readonly ContenderName[];
   readonly bound: 'at least' | 'at most';
   readonly limits: Readonly<Record<Engine, number>>;
@@ -46,6 +51,8 @@ export interface Row {
   readonly wrk?: boolean;
   // The origins are Unix sockets; each sample is measured beside one whose origins are not.
   readonly unixOrigins?: boolean;
+  // Everybody logs to a file; each sample of sluice is measured beside one without a log.
+  readonly logs?: boolean;
   readonly smallConnections?: number;
   readonly rounds: number;
   readonly seconds: number;

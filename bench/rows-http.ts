@@ -81,6 +81,18 @@ export const httpRows: RowTable<(typeof httpRowNames)[number]> = {
       },
     ],
   },
+  // The whole process, with the thread that writes; and the worker by itself.
+  httplog: {
+    title: 'HTTP requests as in the row http, all log to a file (sluice json)',
+    load: { mode: 'roundtrip', connections: 64 },
+    logs: true,
+    ...perRequest,
+    limits: [
+      ratio(['haproxy'], 'at least', 1.0, 1.0),
+      ratio(['nginx'], 'at least', 1.0, 1.0),
+      { kind: 'worker', against: [], bound: 'at most', limits: { io_uring: 1.05, epoll: 1.05 } },
+    ],
+  },
   httpidle: {
     title: 'idle keep-alive clients (9,000; small mode 1,000), each after one HTTP request',
     load: { mode: 'idle', connections: 9000 },

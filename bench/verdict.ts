@@ -78,12 +78,17 @@ export function verdictsOf(row: Row, samples: readonly Sample[]): Verdict[] {
 
 function nameOf(kind: Limit['kind'], peers: readonly ContenderName[]): string {
   if (kind === 'baseline') return 'TCP backends';
+  if (kind === 'worker') return 'its worker without a log';
   return peers.length > 1 ? `the better of ${peers.join(' and ')}` : (peers[0] ?? '');
 }
 
 function figure(row: Row, limit: Limit, own: Sample, samples: readonly Sample[]): number {
   if (limit.kind === 'value') return own.value;
   if (limit.kind === 'baseline') return own.value / (own.baseline ?? Number.NaN);
+  if (limit.kind === 'worker') {
+    const { logging = Number.NaN, silent = Number.NaN } = own.workerCosts ?? {};
+    return logging / silent;
+  }
   const peers = samples
     .filter(({ contender, round }) => limit.against.includes(contender) && round === own.round)
     .map(({ value }) => value);

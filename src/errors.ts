@@ -35,6 +35,7 @@ const table = {
   },
   ERR_SLUICE_START: { status: 500, text: 'the data plane did not start: {reason}' },
   ERR_SLUICE_LISTEN: { status: 409, text: 'cannot listen on {address} ({listener}): {reason}' },
+  ERR_SLUICE_ACCESS_LOG: { status: 409, text: 'cannot write the access log to {path}: {reason}' },
   ERR_SLUICE_RESOLVE: { status: 422, text: 'cannot resolve {host} (at {path}): {reason}' },
   ERR_SLUICE_RESTART_NEEDED: {
     status: 409,

@@ -258,6 +258,13 @@ class LoadBalancer extends EventEmitter<Events> {
     return withFlags(status, this.#core.controller.merged.flags);
   }
 
+  // Opens the file of the access log again, which may have been renamed, and resolves when nothing
+  // is written to the former one any more. Throws ERR_SLUICE_ACCESS_LOG; then the former one stays
+  // in use. Does nothing where no file is written.
+  async reopenLogs(): Promise<void> {
+    await this.#core.controller.accessLog.reopen();
+  }
+
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
   stats(): Stats {
     return readStats(this.view());

@@ -35,7 +35,6 @@ struct Handle {
   // The region up to the workers' areas, then each area: a buffer may have 4 GiB on Node 20.
   std::vector<Napi::Reference<Napi::ArrayBuffer>> buffers;
   bool stopped = false;
-  bool started = false;
   uint32_t holders = 1;  // the external object and the buffers
 
   static void release(Handle* handle) {
@@ -53,7 +52,7 @@ struct Environment {
 void stop_all(void* data) {
   auto* environment = static_cast<Environment*>(data);
   for (Handle* handle : environment->open) {
-    handle->stopped = !handle->started || handle->fleet->stop(kTeardownBoundMs) == 0;
+    handle->stopped = handle->fleet->stop(kTeardownBoundMs) == 0;
     // The environment frees its references itself.
     handle->keep_alive.SuppressDestruct();
     for (auto& buffer : handle->buffers) buffer.SuppressDestruct();
@@ -245,7 +244,6 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   options.engine = static_cast<io::EngineChoice>(info[1].ToNumber().Uint32Value());
   options.connections_max = info[2].ToNumber().Uint32Value();
   options.cpus = cpus.data();
-  handle->started = true;
   const int error = handle->fleet->start(options);
   if (error < 0) throw_system(info.Env(), error, "pthread_create");
   return info.Env().Undefined();
@@ -254,6 +252,34 @@ Napi::Value start(const Napi::CallbackInfo& info) {
 Napi::Value notify(const Napi::CallbackInfo& info) {
   if (Handle* handle = handle_of(info)) {
     handle->fleet->notify(info[1].ToNumber().Uint32Value(), info[2].ToNumber().Uint32Value());
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value open_log(const Napi::CallbackInfo& info) {
+  Handle* handle = handle_of(info);
+  if (handle == nullptr) return info.Env().Undefined();
+  const std::string path = info[1].ToString().Utf8Value();
+  const int error = handle->fleet->logger().start();
+  const int fd = error < 0 ? error : sluice::log::Sink::open_descriptor(path.c_str());
+  if (fd < 0) throw_system(info.Env(), fd, error < 0 ? "pthread_create" : "open");
+  return Napi::Number::New(info.Env(), fd);
+}
+
+Napi::Value switch_log(const Napi::CallbackInfo& info) {
+  Handle* handle = handle_of(info);
+  if (handle == nullptr) return info.Env().Undefined();
+  const auto format = static_cast<sluice::log::Format>(info[2].ToNumber().Uint32Value());
+  const uint32_t sequence =
+      handle->fleet->logger().switch_to(info[1].ToNumber().Int32Value(), format);
+  return Napi::Number::New(info.Env(), sequence);
+}
+
+Napi::Value name_slot(const Napi::CallbackInfo& info) {
+  if (Handle* handle = handle_of(info)) {
+    const auto kind = static_cast<sluice::log::NameKind>(info[1].ToNumber().Uint32Value());
+    handle->fleet->logger().name(kind, info[2].ToNumber().Uint32Value(),
+                                 info[3].ToNumber().Uint32Value(), info[4].ToString().Utf8Value());
   }
   return info.Env().Undefined();
 }
@@ -267,8 +293,8 @@ Napi::Value stop(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Handle* handle = handle_of(info);
   if (handle == nullptr) return env.Undefined();
-  const uint32_t running =
-      handle->started ? handle->fleet->stop(info[1].ToNumber().Uint32Value()) : 0;
+  // Also without workers: there may be a logger.
+  const uint32_t running = handle->fleet->stop(info[1].ToNumber().Uint32Value());
   handle->stopped = running == 0;
   auto& open = env.GetInstanceData<Environment>()->open;
   for (size_t i = 0; i < open.size(); i++) {
@@ -296,6 +322,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("closeDescriptors", Napi::Function::New(env, close_descriptors));
   exports.Set("start", Napi::Function::New(env, start));
   exports.Set("notify", Napi::Function::New(env, notify));
+  exports.Set("openLog", Napi::Function::New(env, open_log));
+  exports.Set("switchLog", Napi::Function::New(env, switch_log));
+  exports.Set("nameSlot", Napi::Function::New(env, name_slot));
   exports.Set("drain", Napi::Function::New(env, drain));
   exports.Set("stop", Napi::Function::New(env, stop));
   return exports;

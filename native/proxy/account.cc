@@ -66,6 +66,7 @@ void Exchanges::count_routed(Exchange& x) {
 void Exchanges::count_responded(Exchange& x) {
   auto& pool = pool_words(x);
   const uint64_t since = x.request_sent ? x.sent_ns : engine_.now_ns();
+  x.first_byte_us = static_cast<uint32_t>((engine_.now_ns() - x.began_ns) / 1000);
   shm::record(pool.response_time, pool.response_time_sum, (engine_.now_ns() - since) / 1000);
 }
 
@@ -103,6 +104,7 @@ void Exchanges::count_answer(Exchange& x) {
 }
 
 void Exchanges::count_connect_failure(Exchange& x, int error) {
+  x.end = connect_failure_end(error);
   auto& pool = pool_words(x);
   auto& backend = backend_words(connections_[x.connection]);
   shm::add<uint64_t>(connect_failure_word(backend, error), 1);
@@ -121,6 +123,7 @@ void Exchanges::count_request_failure(Exchange& x) {
 // sent nothing.
 void Exchanges::count_stall(Exchange& x) {
   Downstream& d = client_of(x);
+  x.end = d.sending ? log::End::stalled : log::End::response_cut;
   if (d.sending) {
     shm::add<uint64_t>(block_.words().stalls_cut_total, 1);
     shm::add<uint64_t>(listener_words(d).stalled_total, 1);

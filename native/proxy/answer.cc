@@ -118,6 +118,7 @@ uint32_t Exchanges::retry_after_s(const Exchange& x) const {
 void Exchanges::answer(uint32_t x_index, uint16_t status) {
   Exchange& x = exchanges_[x_index];
   Downstream& d = client_of(x);
+  explain_answer(x, status);
   // An interim response is half sent: nothing else can follow in time.
   if (d.sending) return cut_response(x_index);
   release_connection(x_index, false);
@@ -143,6 +144,8 @@ void Exchanges::answer(uint32_t x_index, uint16_t status) {
     x.response_head.bytes = write_dated(text, bytes, date_.at(engine_.unix_seconds()), out);
     x.response_head.data = out;
   }
+  x.head_bytes += x.response_head.bytes;
+  if (x.method != http::Method::head) x.head_bytes -= answer.body_bytes;
   set_deadline(x.downstream, x.response_body_timeout_ms);
   send_response(x_index);
 }

@@ -21,12 +21,14 @@ void Exchanges::dispatch(uint32_t x_index) {
   x.backend = known ? balancer_.pick(x.pool, tried, engine_.now_ns()) : balance::kNoBackend;
   if (x.backend == balance::kNoBackend) {
     x.backend = kNone;
+    if (x.tried_count == 0) x.end = log::End::no_backend;
     if (x.tried_count == 0) shm::add<uint64_t>(pool_words(x).no_backend_total, 1);
     return answer(x_index, x.tried_count == 0 ? 503 : x.connect_timed_out ? 504 : 502);
   }
   connector_.occupy(x.backend);
   auto& words = block_.backend(x.backend);
   const uint32_t incarnation = snapshot_.backend(x.backend).incarnation;
+  x.served_by = {x.backend, incarnation};
   const uint32_t index = connections_.take_idle(x.backend, incarnation);
   if (index == kNone) return connect(x_index);
   shm::add(words.idle_connections, UINT32_MAX);
@@ -65,6 +67,7 @@ void Exchanges::connected(uint32_t index, int result) {
   if (result < 0) return connect_failed(index, connection.timed_out ? -ETIMEDOUT : result);
   const uint32_t x_index = connection.exchange;
   const uint64_t connect_us = (engine_.now_ns() - connection.started_ns) / 1000;
+  exchanges_[x_index].connect_us = static_cast<uint32_t>(connect_us);
   auto& pool = pool_words(exchanges_[x_index]);
   auto& backend = backend_words(connection);
   shm::record(pool.connect_time, pool.connect_time_sum, connect_us);
@@ -94,6 +97,7 @@ void Exchanges::begin_request(uint32_t x_index) {
   Exchange& x = exchanges_[x_index];
   Connection& connection = connections_[x.connection];
   x.step = Exchange::Step::requesting;
+  x.end = log::End::client_aborted;
   connection.requests++;
   shm::add<uint64_t>(block_.backend(x.backend).requests_total, 1);
   set_deadline(x.downstream, x.request_body_timeout_ms);
@@ -129,6 +133,7 @@ void Exchanges::upstream_died(uint32_t x_index) {
   if (!silent || !may_retry(x)) {
     count_request_failure(x);
     auto& pool = pool_words(x);
+    x.end = silent ? log::End::response_cut : log::End::response_invalid;
     shm::add<uint64_t>(silent ? pool.response_cut_total : pool.response_invalid_total, 1);
     return answer(x_index, 502);
   }
@@ -268,7 +273,8 @@ void Exchanges::cut_marked(const shm::BackendLive* live) {
         close_connection(index);
         continue;
       }
-      const Exchange& x = exchanges_[x_index];
+      Exchange& x = exchanges_[x_index];
+      x.end = log::End::cut;
       shm::add<uint64_t>(listener_words(client_of(x)).cut_total, 1);
       shm::add<uint64_t>(pool_words(x).cut_total, 1);
       shm::add<uint64_t>(backend_words(connections_[index]).cut_total, 1);

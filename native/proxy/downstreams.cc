@@ -24,7 +24,8 @@ Exchanges::Exchanges(io::Engine& engine, TimerWheel& wheel, uint32_t timers_firs
       block_(block),
       downstreams_(connections_max),
       exchanges_(connections_max),
-      connections_(connections_max, shm::kBackendsMax) {}
+      connections_(connections_max, shm::kBackendsMax),
+      journal_(block, connections_max) {}
 
 void Exchanges::open(int client_fd, uint32_t listener, uint32_t incarnation) {
   const shm::SnapshotListener& entry = snapshot_.listener(listener);
@@ -266,6 +267,7 @@ void Exchanges::expire_exchange(uint32_t x_index) {
       if (!x.request_sent && peer_moves(x, connection.fd)) {
         return set_deadline(x.downstream, x.response_body_timeout_ms);
       }
+      x.end = log::End::response_timeout;
       shm::add<uint64_t>(pool_words(x).response_timeout_total, 1);
       count_request_failure(x);
       return answer(x_index, 504);
@@ -309,6 +311,7 @@ void Exchanges::cut_all() {
     if (d.state == Downstream::State::closing) continue;
     if (d.exchange != kNone) {
       exchanges_[d.exchange].cut = true;
+      exchanges_[d.exchange].end = log::End::cut;
       abort_exchange(d.exchange);
     } else {
       finish_down(index);

@@ -23,6 +23,7 @@
 
 #include "http/head.h"
 #include "io/buffer_queue.h"
+#include "log/record.h"
 #include "proxy/body.h"
 #include "proxy/head_blocks.h"
 #include "proxy/pipe_pool.h"
@@ -78,8 +79,15 @@ struct Exchange {
   uint16_t pipe = PipePool::kNone;
   uint32_t pipe_bytes = 0;    // in the pipe, not yet sent
   uint8_t small_splices = 0;  // in a row: the backend sends in small pieces
+  // What the access log tells besides.
+  log::SlotName served_by;  // the backend picked last
+  uint32_t connect_us = log::kNoTime;
+  uint32_t first_byte_us = log::kNoTime;
+  uint32_t head_bytes = 0;                  // of all heads made for the client
+  log::End end = log::End::client_aborted;  // unless it completes
   Step step = Step::connecting;
   http::Method method = http::Method::other;
+  bool logged : 1 = false;         // there is a draft of a record
   bool reused : 1 = false;         // on a connection that has served others
   bool retried : 1 = false;        // once, after such a connection was found dead
   bool body_released : 1 = false;  // request bytes that we no longer hold have been sent

@@ -7,6 +7,7 @@
 //   answer.cc       our own answers
 //   upgrade.cc      what becomes a tunnel
 //   account.cc      counters
+//   record.cc       records for the access log
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@
 #include "http/parse.h"
 #include "http/rewrite.h"
 #include "io/engine.h"
+#include "log/journal.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
 #include "proxy/head_blocks.h"
@@ -45,7 +47,8 @@ class Exchanges {
   static constexpr uint32_t timers(uint32_t connections_max) { return connections_max * 2; }
 
   bool ok() const {
-    return downstreams_.ok() && exchanges_.ok() && connections_.ok() && blocks_.ok() && sink_.ok();
+    return downstreams_.ok() && exchanges_.ok() && connections_.ok() && blocks_.ok() &&
+           journal_.ok() && sink_.ok();
   }
   // Connections of clients.
   uint32_t count() const { return downstreams_.used(); }
@@ -186,6 +189,12 @@ class Exchanges {
   shm::WorkerRoute& route_words(const Exchange& x);
   shm::WorkerBackend& backend_words(const upstream::Connection& connection);
 
+  // record.cc
+  void begin_record(uint32_t x_index);
+  void record_request(uint32_t x_index, const uint8_t* data);
+  void finish_record(uint32_t x_index);
+  void explain_answer(Exchange& x, uint16_t status);
+
   io::Engine& engine_;
   io::BufferPool& buffers_;
   TimerWheel& wheel_;
@@ -203,6 +212,7 @@ class Exchanges {
   HeadBlocks blocks_;
   Router router_;
   http::DateText date_;
+  log::Journal journal_;
   bool draining_ = false;
   uint64_t stale_completions_ = 0;
   // Filled by one parse and used before the next.

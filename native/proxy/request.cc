@@ -59,6 +59,7 @@ uint32_t Exchanges::take_exchange(uint32_t index) {
   x.response_body_timeout_ms = entry.body_timeout_ms;
   x.request_body_bytes_max = entry.body_bytes_max;
   count_began(x);
+  if (journal_.is_on()) begin_record(x_index);
   return x_index;
 }
 
@@ -79,6 +80,7 @@ void Exchanges::begin_exchange(uint32_t index, const uint8_t* data) {
   x.keep_client = request_.keep_alive;
   x.wants_upgrade = request_.wants_upgrade;
   x.request.begin(request_.framing, request_.content_length, false);
+  if (x.logged) record_request(x_index, data);
   const http::Span authority = request_.authority;
   const http::Span path = request_.path;
   const uint32_t route = is_listener_current(d)
@@ -191,6 +193,7 @@ bool Exchanges::pump_request(uint32_t x_index) {
   if (moved != Moved::all || too_large) {
     const bool may_answer = x.step < Exchange::Step::responding && x.interim_count == 0;
     if (!may_answer) {
+      x.end = too_large ? log::End::body_too_large : log::End::bad_request;
       cut_response(x_index);
     } else {
       answer(x_index, too_large ? 413 : moved == Moved::refused ? http::status_of(why) : 503);
@@ -232,7 +235,10 @@ void Exchanges::sent_up(uint32_t index, int result) {
   if (result < 0) {
     // The backend may have answered before it closed: the receive tells, and brings its end.
     connection.broken = true;
-    if (x.step == Exchange::Step::upgrading) return cut_response(x_index);
+    if (x.step == Exchange::Step::upgrading) {
+      x.end = log::End::response_cut;
+      return cut_response(x_index);
+    }
     if (connection.ended && x.step == Exchange::Step::requesting) upstream_ended(x_index, result);
     return;
   }

@@ -84,6 +84,7 @@ void Exchanges::upstream_ended(uint32_t x_index, int result) {
     x.response.done = true;
     return response_received(x_index);
   }
+  x.end = log::End::response_cut;
   shm::add<uint64_t>(pool_words(x).response_cut_total, 1);
   shm::add<uint64_t>(backend_words(connection).request_failures_total, 1);
   cut_response(x_index);
@@ -114,6 +115,7 @@ void Exchanges::read_response(uint32_t x_index) {
     const bool interim = parsed == http::Parsed::complete && response_.status < 200;
     if (parsed == http::Parsed::refused || (upgrade && !may_upgrade) ||
         (interim && x.interim_count == limits::kInterimResponsesMax)) {
+      x.end = log::End::response_invalid;
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
       count_request_failure(x);
       return answer(x_index, 502);
@@ -141,6 +143,7 @@ bool Exchanges::write_response(Exchange& x, const uint8_t* data,
   x.response_head.data = out;
   x.response_head.sent = 0;
   x.response_head.bytes = http::write_response_head(data, response_, rewrite, out);
+  x.head_bytes += x.response_head.bytes;
   return true;
 }
 
@@ -193,6 +196,7 @@ void Exchanges::pump_response(uint32_t x_index) {
     const Moved moved =
         move_body(buffers_, x.response, connections_[x.connection].in, x.down, &why);
     if (moved != Moved::all) {
+      x.end = log::End::response_invalid;
       shm::add<uint64_t>(pool_words(x).response_invalid_total, 1);
       shm::add<uint64_t>(backend_words(connections_[x.connection]).request_failures_total, 1);
       return cut_response(x_index);
@@ -316,6 +320,7 @@ void Exchanges::abort_exchange(uint32_t x_index) {
 void Exchanges::free_exchange(uint32_t x_index) {
   Exchange& x = exchanges_[x_index];
   count_ended(x);
+  if (x.logged) finish_record(x_index);
   part_from_pipe(x);
   drop_large(x);
   release_connection(x_index, false);

@@ -53,7 +53,10 @@ void Exchanges::continue_upgrade(uint32_t x_index) {
   takeover.pool_incarnation = x.pool_incarnation;
   takeover.backend = x.backend;
   takeover.idle_timeout_ms = x.tunnel_idle_timeout_ms;
-  if (!tunnels_.take_over(takeover)) return cut_response(x_index);
+  if (!tunnels_.take_over(takeover)) {
+    x.end = log::End::overloaded;
+    return cut_response(x_index);
+  }
   // Sockets, queues and the place in the backend's load are the tunnel's now.
   d.fd = -1;
   d.in = io::BufferQueue{};

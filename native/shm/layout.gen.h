@@ -12,7 +12,7 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free && sizeof(std::atomic<u
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
-inline constexpr uint64_t kSchemaHash = 0x4a11e4ac54e84e18ull;
+inline constexpr uint64_t kSchemaHash = 0xc978317fa3e14637ull;
 inline constexpr uint32_t kMagic = 0x43554c53;  // "SLUC"
 inline constexpr uint32_t kWorkersMax = 128;
 inline constexpr uint32_t kListenersMax = 256;
@@ -26,6 +26,7 @@ inline constexpr uint32_t kTrustedMax = 1024;
 inline constexpr uint32_t kRouteBytesMax = 2097152;
 inline constexpr uint32_t kArenaBytes = 4194304;
 inline constexpr uint32_t kHistogramBuckets = 528;
+inline constexpr uint32_t kLogRingBytes = 8388608;
 
 enum class Phase : uint32_t {
   starting = 0,
@@ -115,11 +116,29 @@ struct alignas(64) Control {
   std::atomic<uint32_t> generation;
   std::atomic<uint32_t> live_sequence;
   std::atomic<uint32_t> phase;
+  std::atomic<uint32_t> access_log;
 };
 static_assert(sizeof(Control) == 64 && alignof(Control) == 64);
 static_assert(offsetof(Control, generation) == 0);
 static_assert(offsetof(Control, live_sequence) == 4);
 static_assert(offsetof(Control, phase) == 8);
+static_assert(offsetof(Control, access_log) == 12);
+
+// Writer: logger. What became of the records of all workers.
+struct alignas(64) Logger {
+  std::atomic<uint32_t> sink;
+  // Records written to the access log.
+  std::atomic<uint64_t> written_total;
+  // Records that the destination of the access log did not take.
+  std::atomic<uint64_t> dropped_total;
+  // Writes to the access log that failed.
+  std::atomic<uint64_t> write_errors_total;
+};
+static_assert(sizeof(Logger) == 64 && alignof(Logger) == 64);
+static_assert(offsetof(Logger, sink) == 0);
+static_assert(offsetof(Logger, written_total) == 8);
+static_assert(offsetof(Logger, dropped_total) == 16);
+static_assert(offsetof(Logger, write_errors_total) == 24);
 
 // Writer: control. Words of a backend that change without a new snapshot.
 struct alignas(16) BackendLive {
@@ -477,6 +496,33 @@ static_assert(offsetof(Worker, engine_no_memory) == 768);
 static_assert(offsetof(Worker, engine_mail_full) == 776);
 static_assert(offsetof(Worker, engine_spliced_bytes) == 784);
 
+// Writer: worker. The producer’s side of a worker’s ring of access log records.
+struct alignas(128) WorkerLog {
+  std::atomic<uint64_t> head;
+  // Records put into the ring.
+  std::atomic<uint64_t> records_total;
+  // Records dropped because the ring was full.
+  std::atomic<uint64_t> dropped_total;
+};
+static_assert(sizeof(WorkerLog) == 128 && alignof(WorkerLog) == 128);
+static_assert(offsetof(WorkerLog, head) == 0);
+static_assert(offsetof(WorkerLog, records_total) == 8);
+static_assert(offsetof(WorkerLog, dropped_total) == 16);
+
+// Writer: logger. The consumer’s side of the same ring.
+struct alignas(128) WorkerLogTail {
+  std::atomic<uint64_t> tail;
+};
+static_assert(sizeof(WorkerLogTail) == 128 && alignof(WorkerLogTail) == 128);
+static_assert(offsetof(WorkerLogTail, tail) == 0);
+
+// Writer: worker. Records, each contiguous; native/log/record.h.
+struct alignas(64) WorkerLogRing {
+  uint8_t data[8388608];
+};
+static_assert(sizeof(WorkerLogRing) == 8388608 && alignof(WorkerLogRing) == 64);
+static_assert(offsetof(WorkerLogRing, data) == 0);
+
 // Writer: worker. One worker’s counters of a listener slot; valid for the named incarnation.
 struct alignas(64) WorkerListener {
   std::atomic<uint32_t> incarnation;
@@ -812,12 +858,13 @@ static_assert(offsetof(WorkerBackend, ejection_reason) == 136);
 // Offsets within the region.
 inline constexpr uint64_t kHeaderOffset = 0;
 inline constexpr uint64_t kControlOffset = 64;
+inline constexpr uint64_t kLoggerOffset = 128;
 inline constexpr uint64_t kBackendLiveOffset = 4096;
 inline constexpr uint64_t kPoolLiveOffset = 266240;
 inline constexpr uint64_t kSnapshotBase = 270336;
 inline constexpr uint64_t kSnapshotStride = 5578752;
 inline constexpr uint64_t kWorkerBase = 44900352;
-inline constexpr uint64_t kWorkerStride = 44158976;
+inline constexpr uint64_t kWorkerStride = 52547584;
 // Offsets within a snapshot slot.
 inline constexpr uint64_t kSnapshotOffset = 0;
 inline constexpr uint64_t kSnapshotListenerOffset = 4096;
@@ -833,11 +880,14 @@ inline constexpr uint64_t kSnapshotBackendOffset = 598016;
 inline constexpr uint64_t kSnapshotArenaOffset = 1384448;
 // Offsets within a worker's area.
 inline constexpr uint64_t kWorkerOffset = 0;
-inline constexpr uint64_t kWorkerListenerOffset = 4096;
-inline constexpr uint64_t kWorkerRouteOffset = 1167360;
-inline constexpr uint64_t kWorkerPoolOffset = 18993152;
-inline constexpr uint64_t kWorkerInFlightOffset = 40947712;
-inline constexpr uint64_t kWorkerBackendOffset = 41013248;
+inline constexpr uint64_t kWorkerLogOffset = 896;
+inline constexpr uint64_t kWorkerLogTailOffset = 1024;
+inline constexpr uint64_t kWorkerLogRingOffset = 4096;
+inline constexpr uint64_t kWorkerListenerOffset = 8392704;
+inline constexpr uint64_t kWorkerRouteOffset = 9555968;
+inline constexpr uint64_t kWorkerPoolOffset = 27381760;
+inline constexpr uint64_t kWorkerInFlightOffset = 49336320;
+inline constexpr uint64_t kWorkerBackendOffset = 49401856;
 
 constexpr uint64_t region_bytes(uint32_t workers) {
   return kWorkerBase + kWorkerStride * workers;

@@ -21,6 +21,7 @@ class WorkerBlock {
 
   uint32_t index() const { return index_; }
   uint32_t workers() const { return region_.workers(); }
+  const Region& region() const { return region_; }
   Worker& words() { return *reinterpret_cast<Worker*>(area_ + kWorkerOffset); }
 
   WorkerListener& listener(uint32_t slot) {

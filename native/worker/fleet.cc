@@ -15,10 +15,12 @@ namespace {
 
 // Listeners, and whatever else the process has open.
 constexpr uint32_t kOtherDescriptors = 65536;
+// What is left of the access log is written within this.
+constexpr uint32_t kLogFlushMs = 1000;
 
 }  // namespace
 
-Fleet::Fleet(std::unique_ptr<shm::Region> region) : region_(std::move(region)) {}
+Fleet::Fleet(std::unique_ptr<shm::Region> region) : region_(std::move(region)), logger_(*region_) {}
 
 Fleet::~Fleet() {
   // A handed-over socket may still lie in the mailbox of a worker that has ended.
@@ -156,6 +158,8 @@ uint32_t Fleet::stop(uint32_t bound_ms) {
       running++;
     }
   }
+  // A destination that takes nothing is not waited for so long that it holds up the end.
+  if (!logger_.stop(bound_ms < kLogFlushMs ? bound_ms : kLogFlushMs)) running++;
   if (running > 0) return running;
   for (uint32_t i = 0; i < region_->workers(); i++) {
     // Sockets handed to a worker that had just ended.

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "io/engines.h"
+#include "log/logger.h"
 #include "shm/region.h"
 #include "worker/worker.h"
 
@@ -28,6 +29,7 @@ class Fleet final : public Mailboxes {
   ~Fleet() override;
 
   shm::Region& region() { return *region_; }
+  log::Logger& logger() { return logger_; }
 
   // Starts the threads. They report `running` or `failed` in their state words. 0 or -errno.
   int start(const FleetOptions& options);
@@ -36,7 +38,8 @@ class Fleet final : public Mailboxes {
   // draining: ends accepting. stopping: ends everything.
   void enter_phase(shm::Phase phase);
   // Enters `stopping` and joins within `bound_ms`. Returns how many workers did not end; those
-  // keep the fleet's memory, which must then not be freed (see `abandon` in the addon).
+  // keep the fleet's memory, which must then not be freed (see `abandon` in the addon). The
+  // logger's thread ends after them, when it has written what they left, and counts as one.
   uint32_t stop(uint32_t bound_ms);
 
   io::Engine* engine_of(uint32_t worker) const override {
@@ -62,6 +65,7 @@ class Fleet final : public Mailboxes {
   void wake_all();
 
   std::unique_ptr<shm::Region> region_;
+  log::Logger logger_;
   FleetOptions options_;
   Seat seats_[shm::kWorkersMax];
 };

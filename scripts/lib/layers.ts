@@ -10,12 +10,13 @@ export const nativeRooms: Readonly<Record<string, readonly string[]>> = {
   io: ['base'],
   http: ['base'],
   tls: ['base'],
+  log: ['base', 'shm'],
   balance: ['base', 'shm'],
   upstream: ['base', 'shm', 'io', 'tls', 'http'],
-  proxy: ['base', 'shm', 'io', 'tls', 'http', 'balance', 'upstream'],
-  worker: ['base', 'shm', 'io', 'tls', 'http', 'balance', 'upstream', 'proxy'],
+  proxy: ['base', 'shm', 'io', 'tls', 'http', 'log', 'balance', 'upstream'],
+  worker: ['base', 'shm', 'io', 'tls', 'http', 'log', 'balance', 'upstream', 'proxy'],
   // The verbs that open sockets are io's; everything else goes through the fleet.
-  napi: ['base', 'shm', 'io', 'worker'],
+  napi: ['base', 'shm', 'io', 'log', 'worker'],
 };
 
 // A folder (or top-level file) of src/ may import itself and these; `folder/file` allows that one

@@ -40,6 +40,12 @@ export interface Fleet {
   closeDescriptors(descriptors: readonly number[]): void;
   start(options: StartOptions): void;
   notify(generation: number, liveSequence: number): void;
+  // Where the access log is to go: a file, or '' for standard output. Throws the system's error.
+  openLog(path: string): number;
+  // Sends it to a descriptor, -1: nowhere. Returns the `sink` word that says so much is done.
+  switchLog(descriptor: number, format: 'json' | 'combined'): number;
+  // `kind`: 0 listener, 1 route, 2 pool, 3 backend.
+  nameSlot(kind: number, slot: number, incarnation: number, name: string): void;
   drain(): void;
   // Blocks for `boundMs` at most. Returns how many workers did not end.
   stop(boundMs: number): number;
@@ -70,6 +76,11 @@ export function openFleet(addon: NativeAddon, workers: number): Fleet {
       addon.start(fleet, engines[engine], connectionsMax, [...cpus]);
     },
     notify: (generation, liveSequence) => addon.notify(fleet, generation, liveSequence),
+    openLog: (path) => addon.openLog(fleet, path),
+    switchLog: (descriptor, format) =>
+      addon.switchLog(fleet, descriptor, format === 'json' ? 0 : 1),
+    nameSlot: (kind, slot, incarnation, name) =>
+      addon.nameSlot(fleet, kind, slot, incarnation, name),
     drain: () => addon.drain(fleet),
     stop: (boundMs) => addon.stop(fleet, boundMs),
   };

@@ -44,6 +44,16 @@ export interface NativeAddon {
   start(fleet: NativeFleet, engine: number, connectionsMax: number, cpus: number[]): void;
   // Stores both words, sequentially consistent, and wakes every worker.
   notify(fleet: NativeFleet, generation: number, liveSequence: number): void;
+  // Opens where the access log goes: a file to append to, made if need be, or standard output when
+  // `path` is empty. Makes the thread that writes, if there is none. Returns a descriptor. Throws
+  // as `listen` does.
+  openLog(fleet: NativeFleet, path: string): number;
+  // From now on lines of `format` (0 json, 1 combined) go to the descriptor, which is taken over;
+  // -1: requests are not logged. The `sink` word of the logger reaches the returned number once
+  // nothing is written to the former one any more.
+  switchLog(fleet: NativeFleet, descriptor: number, format: number): number;
+  // What the access log calls a listener, route, pool or backend (`kind` 0 to 3) from now on.
+  nameSlot(fleet: NativeFleet, kind: number, slot: number, incarnation: number, name: string): void;
   // Ends accepting on every listener (what is queued is still accepted).
   drain(fleet: NativeFleet): void;
   // Ends every connection, joins the workers within `boundMs`, detaches the region's buffers and

@@ -54,13 +54,21 @@ export async function serve({ source, logLevel, ready, file }: Serving): Promise
       log.error('configuration not taken over, the old one stays', { error });
     }
   };
+  const reopenLogs = async (): Promise<void> => {
+    try {
+      await lb.reopenLogs();
+      log.info('access log opened again');
+    } catch (error) {
+      log.error('access log not opened again, the former file stays in use', { error });
+    }
+  };
   const close = async (signal: string): Promise<void> => {
     log.info('draining', { signal });
     await lb.close();
     log.info('ended');
   };
   // Who reads that it serves may send a signal at once.
-  const ended = untilSignalled({ close, reload }, (code) => process.exit(code));
+  const ended = untilSignalled({ close, reload, reopenLogs }, (code) => process.exit(code));
   announce(lb, log, file);
   ready?.(lb);
   return ended;

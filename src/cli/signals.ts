@@ -1,6 +1,7 @@
 // What signals do to a running balancer.
 //   SIGTERM, SIGINT  stop accepting, let connections finish, exit 0; once more: exit at once
 //   SIGHUP           read the configuration file again
+//   SIGUSR1          open the access log again, after it was renamed
 import { signalExit } from './failure.ts';
 
 export interface Running {
@@ -8,6 +9,8 @@ export interface Running {
   close(signal: keyof typeof signalExit): Promise<void>;
   // Never rejects.
   reload?(): Promise<void>;
+  // Never rejects.
+  reopenLogs?(): Promise<void>;
 }
 
 // The part of `process` that is needed, so that tests can do without signals.
@@ -35,5 +38,7 @@ export function untilSignalled(
     source.on('SIGHUP', () => {
       if (!closing) void running.reload?.();
     });
+    // Node.js would start its debugger for it. While closing, lines are still written.
+    source.on('SIGUSR1', () => void running.reopenLogs?.());
   });
 }

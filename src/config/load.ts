@@ -28,6 +28,7 @@ import {
   type PoolConfig,
   pool as poolSchema,
 } from './schema.ts';
+import { accessLogOf } from './schema-access-log.ts';
 import { dockerOf } from './schema-docker.ts';
 import { listener } from './schema-listener.ts';
 
@@ -95,6 +96,7 @@ function settingsOf(config: Config): Settings {
     },
     docker: dockerOf(config.providers),
     stateFile: config.stateFile,
+    accessLog: accessLogOf(config.accessLog),
   };
 }
 

@@ -118,6 +118,7 @@ function dockerOf(docker: DockerSettings): Plain {
 export function printModel({ settings, listeners, pools }: Model): Plain {
   const { workers, engine, maxConnections, logLevel, adminListen, stateFile, dns, docker } =
     settings;
+  const { accessLog } = settings;
   const stated = some({
     workers,
     engine: unless(engine, 'auto'),
@@ -125,6 +126,7 @@ export function printModel({ settings, listeners, pools }: Model): Plain {
     logLevel: unless(logLevel, 'info'),
     admin: adminListen === undefined ? undefined : { listen: adminListen.text },
     stateFile,
+    accessLog: accessLog === undefined ? undefined : { ...accessLog },
     dns: some({
       servers: dns.servers.length > 0 ? [...dns.servers] : undefined,
       refresh: time(dns.refreshMs, defaults.dns.refreshMs),

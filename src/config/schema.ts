@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import { addressExpected, ipAddress, parseAddress, parseBackendAddress } from './address.ts';
+import { accessLog } from './schema-access-log.ts';
 import { providers } from './schema-docker.ts';
 import { ejection, healthCheck } from './schema-health.ts';
 import { listener } from './schema-listener.ts';
@@ -130,6 +131,7 @@ export const configSchema = z
     logLevel: oneOf(logLevels, 'What is logged; read at start.')
       .meta({ default: 'info' })
       .optional(),
+    accessLog: accessLog.optional(),
     admin: z
       .strictObject({
         listen: z

@@ -12,6 +12,7 @@ import type { Provider } from '../providers/provider.ts';
 import { Publisher } from '../shm/publish.ts';
 import type { BackendView, Reader } from '../shm/read.ts';
 import { nextSequence, type Region, sequenceOf } from '../shm/region.ts';
+import { AccessLog } from './access-log.ts';
 import type { Acks, Target } from './acks.ts';
 import { cancelled, Drains } from './drains.ts';
 import { Ejections } from './ejections.ts';
@@ -80,6 +81,7 @@ export class Controller {
   readonly drains: Drains;
   readonly health: Health;
   readonly ejections: Ejections;
+  readonly accessLog: AccessLog;
   readonly #parts: ControllerParts;
   readonly #publisher: Publisher;
   readonly #queue: Intent[] = [];
@@ -99,6 +101,7 @@ export class Controller {
     const { region, emit, log } = parts;
     this.health = new Health({ live: this.live, emit, log });
     this.ejections = new Ejections({ region, emit, log, pools: () => this.state.pools.values() });
+    this.accessLog = new AccessLog(parts.fleet, parts.reader);
     this.drains = new Drains({
       inFlight: ({ slot }) => parts.region.inFlight(slot),
       knowsLive: (live) => parts.acks.isReachedByAll({ sequence: 0, live }),
@@ -256,6 +259,7 @@ export class Controller {
     const prepared = prepare({
       fleet,
       workers: region.workers,
+      accessLog: this.accessLog,
       state: this.state,
       states: providers.map((provider) => provider.state()),
       before: this.#merged,
@@ -268,6 +272,7 @@ export class Controller {
     this.#merged = { ...prepared.merged, model };
     this.#tellFlags(flags);
     const outcome = this.state.apply(changes, opened, taken);
+    this.accessLog.commit(this.state, outcome);
     this.#writeLive(outcome);
     this.health.follow(touchedPools(changes, this.state.pools));
     const gone = this.#gone.filter(({ record }) => record.retirement !== undefined);

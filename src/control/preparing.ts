@@ -7,6 +7,7 @@ import { type Changes, diff } from '../model/diff.ts';
 import { limits } from '../model/limits.ts';
 import type { Backend, Desired, Model } from '../model/types.ts';
 import { type Merged, merge } from '../providers/merge.ts';
+import type { AccessLog } from './access-log.ts';
 import { ending, openListeners, takenOver } from './listeners.ts';
 import type { OpenedListener } from './records.ts';
 import type { State } from './state.ts';
@@ -14,6 +15,7 @@ import type { State } from './state.ts';
 export interface Preparing {
   readonly fleet: Fleet;
   readonly workers: number;
+  readonly accessLog: Pick<AccessLog, 'prepare'>;
   readonly state: State;
   readonly states: readonly Desired<Backend>[];
   readonly before: Merged;
@@ -53,7 +55,9 @@ function attempt(given: Preparing): Prepared {
     0,
   );
   try {
-    const opened = openListeners(fleet, changes, taken, workers, inUse);
+    const opened = given.accessLog.prepare(model.settings.accessLog, () =>
+      openListeners(fleet, changes, taken, workers, inUse),
+    );
     return { merged, model, changes, structural, taken, former, opened };
   } catch (error) {
     throw new Unopened(error, merged.opened);

@@ -1,6 +1,7 @@
 // `/metrics`: everything the workers count, summed over them, and what the balancer is told to be.
 
 import type {
+  AccessLogReport,
   AppliesView,
   BackendView,
   Histogram,
@@ -87,6 +88,17 @@ function addWorker(out: Exposition, report: WorkerReport): void {
     report.adopted,
   );
   addTotals(out, workerSamples, labels, report.totals);
+}
+
+function addAccessLog(out: Exposition, report: AccessLogReport): void {
+  const counter = (name: string, help: string, labels: Labels, value: number): void =>
+    out.add(`sluice_access_log_${name}`, 'counter', help, labels, value);
+  counter('records_total', 'Lines written to the access log.', {}, report.written);
+  const dropped = 'Requests that are missing in the access log.';
+  counter('dropped_total', dropped, { reason: 'ring_full' }, report.droppedRingFull);
+  counter('dropped_total', dropped, { reason: 'not_taken' }, report.droppedNotTaken);
+  const failed = 'Writes to the access log that failed.';
+  counter('write_errors_total', failed, {}, report.writeErrors);
 }
 
 function addHistograms(
@@ -239,6 +251,7 @@ export function renderPrometheus(
   out.add('sluice_config_generation', 'gauge', 'The published configuration.', {}, view.sequence);
   addApplies(out, view.applies);
   for (const worker of workers) addWorker(out, worker);
+  addAccessLog(out, view.reader.accessLog());
   for (const listener of view.listeners) addListener(out, view, listener);
   for (const { name, mode, routes } of view.listeners) {
     if (mode !== 'http') continue;

@@ -1,7 +1,15 @@
 // What changes from one model to the next. A pool whose backends are the same map object is not
 // looked into, so the cost follows what changed.
 import { sameCheck, sameEjection } from './health.ts';
-import type { Backend, HttpOptions, Listener, Model, Pool, Route } from './types.ts';
+import type {
+  AccessLogSettings,
+  Backend,
+  HttpOptions,
+  Listener,
+  Model,
+  Pool,
+  Route,
+} from './types.ts';
 
 export interface Changed<T> {
   readonly before: T;
@@ -25,6 +33,7 @@ export interface Changes {
   // Of all pools, also added and removed ones; without those that have no change.
   readonly backends: readonly BackendChanges[];
   readonly maxConnectionsChanged: boolean;
+  readonly accessLogChanged: boolean;
 }
 
 function split<T>(
@@ -69,6 +78,9 @@ const sameSettings = ({ settings: a }: Pool, { settings: b }: Pool): boolean =>
   sameFields(a.http, b.http) &&
   sameCheck(a.healthCheck, b.healthCheck) &&
   sameEjection(a.ejection, b.ejection);
+
+const sameLog = (a: AccessLogSettings | undefined, b: AccessLogSettings | undefined): boolean =>
+  a?.format === b?.format && a?.path === b?.path;
 
 const none: ReadonlyMap<string, Backend> = new Map();
 
@@ -156,10 +168,12 @@ export function diff(before: Model, after: Model): Changes {
         after.pools.get(name)?.backends ?? none,
       ),
     ),
+    accessLogChanged: !sameLog(before.settings.accessLog, after.settings.accessLog),
     maxConnectionsChanged: before.settings.maxConnections !== after.settings.maxConnections,
   };
 }
 
 export const isEmpty = (changes: Changes): boolean =>
   !changes.maxConnectionsChanged &&
+  !changes.accessLogChanged &&
   Object.values(changes).every((value) => !Array.isArray(value) || value.length === 0);

@@ -62,6 +62,8 @@ export interface Settings {
   readonly docker: DockerSettings | undefined;
   // Where changes made at run time are kept; undefined: in memory alone.
   readonly stateFile: string | undefined;
+  // undefined: requests are not logged.
+  readonly accessLog: AccessLogSettings | undefined;
 }
 
 // Of a container engine that is watched.
@@ -87,6 +89,12 @@ export interface DockerSettings {
     readonly listen: string;
     readonly port: number;
   }[];
+}
+
+export interface AccessLogSettings {
+  readonly format: 'json' | 'combined';
+  // Absolute, or `stdout`.
+  readonly path: string;
 }
 
 export interface Listener {
@@ -241,6 +249,7 @@ export const emptyModel: Model = {
     dns: { servers: [], refreshMs: 30_000 },
     docker: undefined,
     stateFile: undefined,
+    accessLog: undefined,
   },
   listeners: new Map(),
   pools: new Map(),

@@ -1,11 +1,11 @@
 // GENERATED from src/shm/schema.ts by `npm run gen`. Do not edit.
 
-export const schemaHash = '4a11e4ac54e84e18';
+export const schemaHash = 'c978317fa3e14637';
 export const magic = 0x43554c53;
 export const snapshotBase = 270336;
 export const snapshotStride = 5578752;
 export const workerBase = 44900352;
-export const workerStride = 44158976;
+export const workerStride = 52547584;
 
 // Offsets are from the start of the region, of a snapshot slot, or of a worker's area (`per`).
 export const layout = {
@@ -33,6 +33,20 @@ export const layout = {
       generation: { offset: 0, type: 'a32', count: 1 },
       liveSequence: { offset: 4, type: 'a32', count: 1 },
       phase: { offset: 8, type: 'a32', count: 1 },
+      accessLog: { offset: 12, type: 'a32', count: 1 },
+    },
+  },
+  logger: {
+    writer: 'logger',
+    per: 'region',
+    offset: 128,
+    size: 64,
+    count: 1,
+    fields: {
+      sink: { offset: 0, type: 'a32', count: 1 },
+      writtenTotal: { offset: 8, type: 'a64', count: 1, metric: 'counter', help: "Records written to the access log." },
+      droppedTotal: { offset: 16, type: 'a64', count: 1, metric: 'counter', help: "Records that the destination of the access log did not take." },
+      writeErrorsTotal: { offset: 24, type: 'a64', count: 1, metric: 'counter', help: "Writes to the access log that failed." },
     },
   },
   backendLive: {
@@ -296,10 +310,42 @@ export const layout = {
       engineSplicedBytes: { offset: 784, type: 'a64', count: 1, metric: 'counter', unit: 'bytes', help: "Bytes moved by splice." },
     },
   },
-  workerListener: {
+  workerLog: {
+    writer: 'worker',
+    per: 'worker',
+    offset: 896,
+    size: 128,
+    count: 1,
+    fields: {
+      head: { offset: 0, type: 'a64', count: 1, unit: 'bytes' },
+      recordsTotal: { offset: 8, type: 'a64', count: 1, metric: 'counter', help: "Records put into the ring." },
+      droppedTotal: { offset: 16, type: 'a64', count: 1, metric: 'counter', help: "Records dropped because the ring was full." },
+    },
+  },
+  workerLogTail: {
+    writer: 'logger',
+    per: 'worker',
+    offset: 1024,
+    size: 128,
+    count: 1,
+    fields: {
+      tail: { offset: 0, type: 'a64', count: 1, unit: 'bytes' },
+    },
+  },
+  workerLogRing: {
     writer: 'worker',
     per: 'worker',
     offset: 4096,
+    size: 8388608,
+    count: 1,
+    fields: {
+      data: { offset: 0, type: 'bytes', count: 8388608 },
+    },
+  },
+  workerListener: {
+    writer: 'worker',
+    per: 'worker',
+    offset: 8392704,
     size: 4544,
     count: 256,
     fields: {
@@ -343,7 +389,7 @@ export const layout = {
   workerRoute: {
     writer: 'worker',
     per: 'worker',
-    offset: 1167360,
+    offset: 9555968,
     size: 4352,
     count: 4096,
     fields: {
@@ -363,7 +409,7 @@ export const layout = {
   workerPool: {
     writer: 'worker',
     per: 'worker',
-    offset: 18993152,
+    offset: 27381760,
     size: 21440,
     count: 1024,
     fields: {
@@ -411,7 +457,7 @@ export const layout = {
   workerInFlight: {
     writer: 'worker',
     per: 'worker',
-    offset: 40947712,
+    offset: 49336320,
     size: 4,
     count: 16384,
     fields: {
@@ -421,7 +467,7 @@ export const layout = {
   workerBackend: {
     writer: 'worker',
     per: 'worker',
-    offset: 41013248,
+    offset: 49401856,
     size: 192,
     count: 16384,
     fields: {

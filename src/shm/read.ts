@@ -53,6 +53,18 @@ export interface WorkerReport {
   readonly totals: WorkerTotals;
 }
 
+// Records of the access log; each was written, dropped, or waits.
+export interface AccessLogReport {
+  // How many times the destination has been switched; wraps.
+  readonly sink: number;
+  readonly written: number;
+  // The logger could not keep up.
+  readonly droppedRingFull: number;
+  // The destination took nothing more, or failed.
+  readonly droppedNotTaken: number;
+  readonly writeErrors: number;
+}
+
 interface Scalar {
   readonly name: string;
   readonly wide: boolean;
@@ -144,6 +156,24 @@ export class Reader {
   }
   poolHistograms(slot: number, incarnation: number): PoolHistograms {
     return this.#histograms('workerPool', slot, incarnation);
+  }
+
+  accessLog(): AccessLogReport {
+    const { offset, fields } = layout.logger;
+    const word = (field: 'writtenTotal' | 'droppedTotal' | 'writeErrorsTotal'): number =>
+      Number(this.#region.logger64((offset + fields[field].offset) / 8));
+    const { offset: own, fields: counted } = layout.workerLog;
+    let ringFull = 0;
+    for (let worker = 0; worker < this.#region.workers; worker++) {
+      ringFull += Number(this.#region.worker64(worker, (own + counted.droppedTotal.offset) / 8));
+    }
+    return {
+      sink: this.#region.logger32((offset + fields.sink.offset) / 4),
+      written: word('writtenTotal'),
+      droppedRingFull: ringFull,
+      droppedNotTaken: word('droppedTotal'),
+      writeErrors: word('writeErrorsTotal'),
+    };
   }
 
   worker(index: number): WorkerReport {

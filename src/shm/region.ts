@@ -156,6 +156,15 @@ export class Region {
     return sum;
   }
 
+  // A word of the logger, by its index in 32-bit or 64-bit words from the region's start.
+  logger32(word: number): number {
+    this.#open();
+    return Atomics.load(this.#words, word);
+  }
+  logger64(word: number): bigint {
+    return Atomics.load(new BigUint64Array(this.#open(), 8 * word, 1), 0);
+  }
+
   // A word of a worker's area, by its index in 32-bit or 64-bit words from the area's start.
   worker32(worker: number, word: number): number {
     return Atomics.load(this.#area(worker).words, word);

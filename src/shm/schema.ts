@@ -7,6 +7,7 @@
 //            `generation`, `liveSequence` and `phase` are stored natively with release order on its
 //            behalf, because JavaScript has no release store on a plain ArrayBuffer
 //   worker   the worker thread whose index is the block's first dimension
+//   logger   the addon's thread that formats and writes the access log
 //
 // Field types: u32, i32, u64 are plain (published by a later release store); a32, a64 are atomic
 // words that are read while their writer runs. `bytes(n)` is raw. A `count` gives an array.
@@ -31,6 +32,8 @@ export const limits = {
   arenaBytes: 4194304,
   // 16 linear buckets and 32 octaves of 16: 0 to 2^36 microseconds (19 hours).
   histogramBuckets: 528,
+  // Records of a worker that wait to be formatted: 0.4 s of 50,000 a second, of 400 bytes each.
+  logRingBytes: 8388608,
 } as const;
 
 export const enums = {
@@ -51,7 +54,7 @@ export const enums = {
 } as const;
 
 export type FieldType = 'u32' | 'i32' | 'u64' | 'a32' | 'a64' | 'bytes';
-export type Writer = 'addon' | 'control' | 'worker';
+export type Writer = 'addon' | 'control' | 'worker' | 'logger';
 
 export interface Field {
   readonly type: FieldType;
@@ -129,6 +132,20 @@ export const blocks = {
       // Rises with every change of live words; acknowledged like a generation.
       liveSequence: a32,
       phase: a32,
+      // 1: workers write a record of each exchange into their ring.
+      accessLog: a32,
+    },
+  },
+  logger: {
+    writer: 'logger',
+    per: 'region',
+    align: 64,
+    help: 'What became of the records of all workers.',
+    fields: {
+      sink: a32, // how many times the destination has been switched; wraps
+      writtenTotal: counter('Records written to the access log.'),
+      droppedTotal: counter('Records that the destination of the access log did not take.'),
+      writeErrorsTotal: counter('Writes to the access log that failed.'),
     },
   },
   backendLive: {
@@ -397,6 +414,31 @@ export const blocks = {
       engineMailFull: counter('Posts refused because a mailbox was full.'),
       engineSplicedBytes: counter('Bytes moved by splice.', 'bytes'),
     },
+  },
+  workerLog: {
+    writer: 'worker',
+    per: 'worker',
+    align: 128,
+    help: 'The producer’s side of a worker’s ring of access log records.',
+    fields: {
+      head: { type: 'a64', unit: 'bytes' }, // bytes ever put in, gaps at the ring's end included
+      recordsTotal: counter('Records put into the ring.'),
+      droppedTotal: counter('Records dropped because the ring was full.'),
+    },
+  },
+  workerLogTail: {
+    writer: 'logger',
+    per: 'worker',
+    align: 128,
+    help: 'The consumer’s side of the same ring.',
+    fields: { tail: { type: 'a64', unit: 'bytes' } },
+  },
+  workerLogRing: {
+    writer: 'worker',
+    per: 'worker',
+    align: 64,
+    help: 'Records, each contiguous; native/log/record.h.',
+    fields: { data: { type: 'bytes', count: 'logRingBytes' } },
   },
   workerListener: {
     writer: 'worker',

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "log/ring.h"
+
 namespace sluice::http_sim {
 namespace {
 
@@ -301,6 +303,44 @@ void Control::check_classes(const char* what, uint32_t slot, Words& words, uint6
               static_cast<unsigned long long>(classes), static_cast<unsigned long long>(ended));
 }
 
+void Control::set_log(bool on) {
+  logs_ = on;
+  region_.control().access_log.store(on ? 1 : 0);
+}
+
+// One record for each exchange that is counted, with its class and its bytes; none while it is off.
+void Control::check_log(uint64_t requests, uint64_t classes) {
+  const auto differ = [&](const char* what, uint64_t logged, uint64_t counted) {
+    if (logged == counted) return;
+    world_.fail("the log says what the counters say", "%s: %llu logged, %llu counted", what,
+                static_cast<unsigned long long>(logged), static_cast<unsigned long long>(counted));
+  };
+  uint64_t records = 0;
+  uint64_t with_class = 0;
+  uint64_t complete = 0;
+  uint64_t routed_bytes = 0;
+  log::RingReader ring(region_, 0);
+  while (const log::Record* record = ring.next()) {
+    records++;
+    if (record->status != 0) with_class++;
+    if (record->end == log::End::complete) complete++;
+    if (record->route.slot != log::SlotName::kNoSlot) routed_bytes += record->bytes_out;
+  }
+  const auto& logged =
+      *reinterpret_cast<const shm::WorkerLog*>(region_.worker_area(0) + shm::kWorkerLogOffset);
+  differ("dropped", logged.dropped_total.load(), 0);
+  differ("records", records, logs_ ? requests : 0);
+  if (!logs_) return;
+  differ("records with a status", with_class, classes);
+  if (calm_) differ("complete", complete, requests);
+  shm::WorkerBlock block(region_, 0);
+  uint64_t counted_bytes = 0;
+  for (const test::ListenerSpec& listener : config_.listeners) {
+    counted_bytes += block.route(listener.slot).response_bytes_total.load();
+  }
+  differ("bytes to clients", routed_bytes, counted_bytes);
+}
+
 void Control::check_counters() {
   shm::WorkerBlock block(region_, 0);
   uint64_t classes = 0;
@@ -329,6 +369,7 @@ void Control::check_counters() {
       answered += word->load();
     }
   }
+  if (whole_) check_log(requests, classes);
   auto& pool = block.pool(kPoolSlot);
   const uint64_t ended = sum_of(pool.request_duration, std::size(pool.request_duration));
   if (pool.requests_total.load() != ended) {

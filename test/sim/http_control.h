@@ -28,6 +28,8 @@ class Control {
   void check_quiet(bool idle_too);
   // What counters say of each other, once everything has ended.
   void check_counters();
+  // Whether the worker makes records for the access log; before it begins.
+  void set_log(bool on);
 
  private:
   struct Backend {
@@ -51,6 +53,7 @@ class Control {
   void add_listener(uint32_t slot);
   void reclaim();
   bool publish();
+  void check_log(uint64_t requests, uint64_t classes);
   void announce();
   template <typename Words>
   void check_classes(const char* what, uint32_t slot, Words& words, uint64_t ended);
@@ -69,6 +72,7 @@ class Control {
   uint32_t generation_ = 0;
   uint32_t edits_ = 0;
   bool dirty_ = false;
+  bool logs_ = false;
   bool whole_ = true;  // no slot was given to another: counters tell about everything
 };
 

@@ -18,6 +18,7 @@ Scenario draw_scenario(uint64_t seed) {
   s.end = static_cast<Scenario::End>(prng.below(3));
   s.small_buffers = 8 + prng.below(prng.below(3) == 0 ? 24 : 500);
   s.connections_max = prng.below(8) == 0 ? 2 + prng.below(6) : 512;
+  s.log = prng.below(3) > 0;
   if (s.calm) {
     s.end = Scenario::End::quiet;
     s.small_buffers = 4096;
@@ -43,6 +44,7 @@ Run::Run(const Scenario& scenario)
   world_.engine = engine_.get();
   control_ = std::make_unique<Control>(world_, *region_, scenario.calm);
   region_->control().phase.store(static_cast<uint32_t>(shm::Phase::running));
+  control_->set_log(scenario.log);
   worker::WorkerOptions options;
   options.connections_max = scenario.connections_max;
   options.splice = scenario.splice;

@@ -15,6 +15,7 @@ struct Scenario {
   bool calm = false;  // nothing goes wrong: everybody must be served
   bool edits = true;
   bool splice = true;
+  bool log = false;
   uint32_t clients = 20;
   uint64_t duration_ns = 10 * kSecond;
   uint32_t small_buffers = 256;

@@ -16,6 +16,7 @@ const setup = (more: Partial<Setup>): Setup => ({
   port: 9810,
   adminPort: 9800,
   http: true,
+  logs: false,
   origins: ['9801', '/tmp/origin.sock'],
   bodies: false,
   settleMs: 0,

@@ -7,6 +7,7 @@ function given() {
   const closed: string[] = [];
   const exits: number[] = [];
   let reloads = 0;
+  let reopened = 0;
   let finish: (error?: Error) => void = () => {};
   const running = {
     close: (signal: string) =>
@@ -16,6 +17,9 @@ function given() {
       }),
     reload: async () => {
       reloads++;
+    },
+    reopenLogs: async () => {
+      reopened++;
     },
   };
   const ended = untilSignalled(running, (code) => void exits.push(code), source);
@@ -27,6 +31,9 @@ function given() {
     finish: (error?: Error) => finish(error),
     get reloads() {
       return reloads;
+    },
+    get reopened() {
+      return reopened;
     },
   };
 }
@@ -58,6 +65,14 @@ describe('signals', () => {
     all.source.emit('SIGTERM');
     all.source.emit('SIGHUP');
     expect(all.reloads).toBe(2);
+  });
+
+  it('SIGUSR1 opens the logs again, also while closing', () => {
+    const all = given();
+    all.source.emit('SIGUSR1');
+    all.source.emit('SIGTERM');
+    all.source.emit('SIGUSR1');
+    expect(all.reopened).toBe(2);
   });
 
   it('a close that fails is a failure', async () => {

@@ -41,6 +41,9 @@ function placesBelow(node: SchemaNode, path: readonly Key[]): Place[] {
   });
 }
 
+const valueAt = (config: unknown, path: readonly Key[]): unknown =>
+  path.reduce<unknown>((value, key) => (value as Record<Key, unknown> | undefined)?.[key], config);
+
 // The same configuration with the value at the path; what is on the way is made.
 function withValue(config: unknown, [key, ...rest]: readonly Key[], value: unknown): unknown {
   if (key === undefined) return value;
@@ -73,9 +76,8 @@ describe('a default', () => {
     'of %s is %j: stating it changes nothing',
     (_, value, path) => {
       // What holds the key may mean something by being there: it is stated on both sides.
-      const without = path.length > 3 ? withValue(config, path.slice(0, 3), {}) : config;
-      const isThere = path.slice(0, 3).join('.') === 'pools.NAME.backends';
-      const before = isThere ? config : without;
+      const holder = path.slice(0, -1);
+      const before = valueAt(config, holder) === undefined ? withValue(config, holder, {}) : config;
       const same = withValue(before, path, value);
       expect(parseConfig(same, 'file')).toEqual(parseConfig(before, 'file'));
     },
