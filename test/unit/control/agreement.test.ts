@@ -3,7 +3,11 @@
 // former holder.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { Overrides } from '../../../src/control/overrides.ts';
 import type { SluiceError } from '../../../src/errors.ts';
+import type { Backend, Desired } from '../../../src/model/types.ts';
+import { desiredFrom } from '../../../src/providers/inputs.ts';
+import { nothing, type Watcher } from '../../../src/providers/provider.ts';
 import { AdminState } from '../../../src/shm/layout.gen.ts';
 import { Decoded } from '../../fixtures/decode.ts';
 import { address, type FakeBalancer, fakeBalancer } from '../../fixtures/fake-core.ts';
@@ -16,7 +20,16 @@ type Step =
   | { readonly do: 'add' | 'remove' | 'drain' | 'undrain'; pool: PoolName; backend: number }
   | { readonly do: 'weight'; pool: PoolName; backend: number; weight: number }
   | { readonly do: 'connect' | 'disconnect'; pool: PoolName; backend: number }
-  | { readonly do: 'apply'; pools: readonly PoolName[]; backends: readonly number[] };
+  | { readonly do: 'apply'; pools: readonly PoolName[]; backends: readonly number[] }
+  // Overrides of a pool, and back.
+  | { readonly do: 'define'; pool: PoolName; backends: readonly number[]; defined: boolean }
+  // A watcher states a pool of its own, or another's, and routes on ports.
+  | {
+      readonly do: 'discover';
+      pool: PoolName | 'd';
+      backends: readonly number[];
+      ports: readonly number[];
+    };
 
 const pool = fc.constantFrom(...poolNames);
 const backend = fc.nat(5);
@@ -46,7 +59,62 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       backends: fc.uniqueArray(backend),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('define' as const),
+      pool,
+      backends: fc.uniqueArray(backend),
+      defined: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('discover' as const),
+      pool: fc.constantFrom(...poolNames, 'd' as const),
+      backends: fc.uniqueArray(backend),
+      // The first three are those of the stated listeners.
+      ports: fc.uniqueArray(fc.constantFrom(8000, 8001, 8002, 9000, 9001)),
+    }),
+  },
 );
+
+class Source implements Watcher {
+  readonly source = 'watched';
+  #state = nothing('watched');
+  #changed: () => void = () => {};
+
+  state(): Desired<Backend> {
+    return this.#state;
+  }
+  start(changed: () => void): void {
+    this.#changed = changed;
+  }
+  async stop(): Promise<void> {}
+
+  async now(name: string, backends: readonly number[], ports: readonly number[]): Promise<void> {
+    const stated = await desiredFrom(
+      {
+        listeners: Object.fromEntries(
+          ports.map((port) => [
+            `at-${port}`,
+            { listen: `127.0.0.1:${port}`, mode: 'tcp' as const, routes: [{ pool: name }] },
+          ]),
+        ),
+        pools: { [name]: { backends: backends.map(address), drainTimeout: '60s' } },
+      },
+      this.source,
+    );
+    const attached = [...stated.listeners.values()].map(({ routes, ...listener }) => ({
+      origin: listener.name,
+      on: { kind: 'open' as const, listener: { ...listener, routes: [] } },
+      routes,
+    }));
+    this.#state = { ...nothing(this.source), pools: stated.pools, attached };
+    this.#changed();
+  }
+}
 
 const config = (pools: readonly PoolName[], backends: readonly number[]) => ({
   listeners: Object.fromEntries(
@@ -66,6 +134,9 @@ const expected = [
   'ERR_SLUICE_NO_POOL',
   'ERR_SLUICE_DRAIN_CANCELLED',
   'ERR_SLUICE_CLOSED',
+  'ERR_SLUICE_NOT_OVERRIDDEN',
+  // A stated listener has a route to the pool that is taken away.
+  'ERR_SLUICE_CONFIG',
 ];
 const tolerate = (error: SluiceError): void => {
   if (!expected.includes(error.code)) throw error;
@@ -73,20 +144,35 @@ const tolerate = (error: SluiceError): void => {
 
 class Run {
   readonly lb: FakeBalancer;
+  readonly source: Source;
+  readonly overrides: Overrides;
   // Connections by slot, as the incarnation that took them.
   readonly connections = new Map<number, { incarnation: number; count: number }>();
   readonly background: Promise<unknown>[] = [];
   // What the version of the listeners stood for when it was last seen.
   #listeners: { readonly version: number; readonly content: string } | undefined;
 
-  constructor(lb: FakeBalancer) {
+  constructor(lb: FakeBalancer, source: Source) {
     this.lb = lb;
+    this.source = source;
+    this.overrides = new Overrides(lb.core);
   }
 
   async do(one: Step): Promise<void> {
     const { core, apply } = this.lb;
     if (one.do === 'apply') {
       await apply(config(one.pools, one.backends));
+      return;
+    }
+    if (one.do === 'discover') {
+      await this.source.now(one.pool, one.backends, one.ports);
+      await core.controller.intend(() => {});
+      return;
+    }
+    if (one.do === 'define') {
+      const defined = { backends: one.backends.map(address), drainTimeout: '60s' };
+      if (one.defined) await this.overrides.setPool(one.pool, defined);
+      else await this.overrides.removePool(one.pool).catch(tolerate);
       return;
     }
     if (!core.controller.model.pools.has(one.pool)) return;
@@ -204,6 +290,7 @@ class Run {
     );
     await core.controller.intend(() => {});
     this.check();
+    await this.source.now('d', [], []);
     await this.lb.apply(config(['a'], [0]));
     await this.lb.apply(config(['b'], [1]));
     const left = [...state.pools.values()].reduce((sum, { members }) => sum + members.length, 0);
@@ -215,14 +302,16 @@ class Run {
 it('agree after any sequence of operations', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
-      const lb = await fakeBalancer(config(['a', 'b'], [0, 1]), { ackTimeoutMs: 2000 });
+      const source = new Source();
+      const options = { ackTimeoutMs: 2000, watchers: [source] };
+      const lb = await fakeBalancer(config(['a', 'b'], [0, 1]), options);
       // Every snapshot slot has been used, and few are left, so that they are written again soon.
       for (let n = 1; n <= 8; n++) {
         await lb.apply({ ...config(['a', 'b'], [0, 1]), maxConnections: n });
       }
       for (const slot of [3, 4, 5, 6, 7]) lb.fleet.hold(0, slot, 1);
       try {
-        const run = new Run(lb);
+        const run = new Run(lb, source);
         run.check();
         for (const one of steps) {
           await run.do(one);
