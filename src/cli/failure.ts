@@ -9,6 +9,9 @@ export const signalExit = { SIGTERM: 143, SIGINT: 130 } as const;
 // Wrong use of the command line; the message is all that people need.
 export class UsageError extends Error {}
 
+// A failure whose message is all that people need; exit code 1.
+export class CommandError extends Error {}
+
 const usageCodes: ReadonlySet<string> = new Set([
   'ERR_SLUICE_CONFIG',
   'ERR_SLUICE_CONFIG_FILE',
@@ -46,6 +49,6 @@ export function failureLines(error: unknown, file?: string): string[] {
     return error.issues.map((issue) => issueLine(file, issue));
   }
   if (error instanceof SluiceError) return [`${error.message} (${error.code})`];
-  if (error instanceof UsageError) return [error.message];
+  if (error instanceof UsageError || error instanceof CommandError) return [error.message];
   return [error instanceof Error ? (error.stack ?? error.message) : reasonOf(error)];
 }

@@ -1,6 +1,7 @@
 // The command line: which commands and options there are, and what ends with which exit code.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { type Act, addDoctor } from './commands.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { exitCodeOf, exitCodes, failureLines } from './failure.ts';
 import { type Overrides, overrideOptions } from './overrides.ts';
@@ -38,12 +39,12 @@ function programOf(outcome: Outcome): Command {
     for (const option of overrideOptions()) command.addOption(option);
     return command;
   };
-  withSettings(withFile(program.command('run').description('balance as a file says'))).action(
-    async ({ config, ...overrides }: Overrides & { readonly config: string }) => {
+  withSettings(withFile(program.command('run').description('balance as a file says')))
+    .option('-p, --pidfile <file>', 'holds the process id while it serves')
+    .action(async ({ config, ...overrides }: Overrides & { readonly config: string }) => {
       outcome.file = config;
       outcome.code = await run(config, overrides);
-    },
-  );
+    });
   withFile(program.command('validate').description('check a file and start nothing')).action(
     async ({ config }: { readonly config: string }) => {
       outcome.file = config;
@@ -55,6 +56,13 @@ function programOf(outcome: Outcome): Command {
     .action(async (options: DemoOptions) => {
       outcome.code = await demo(options, printLine);
     });
+  const act: Act =
+    (body) =>
+    async (...args) => {
+      outcome.file = (args[0] as { readonly config?: string }).config;
+      outcome.code = await body(...args);
+    };
+  addDoctor(program, act);
   return program;
 }
 

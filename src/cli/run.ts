@@ -1,7 +1,7 @@
 // `sluice run`: a balancer from a file.
 import type { Config } from '../config/schema.ts';
 import { readConfigFile } from './config-file.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { logFormatOf, type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
 
 export async function run(path: string, overrides: Overrides): Promise<number> {
@@ -11,6 +11,8 @@ export async function run(path: string, overrides: Overrides): Promise<number> {
   return serve({
     source: { file: path, adjust },
     logLevel: adjust(config).logLevel,
+    logFormat: logFormatOf(overrides),
+    pidfile: overrides.pidfile,
     check: () => readConfigFile(path),
   });
 }
