@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
 import { AdminServer } from './admin/server.ts';
+import type { AdminSource, EventListener } from './admin/source.ts';
 import type { Config } from './config/schema.ts';
 import {
   automaticWorkers,
@@ -74,9 +75,14 @@ const version = (
   }
 ).version;
 
+// Equal when the admin API answers the same way at the same place.
+const adminText = ({ adminListen, adminTokens }: Settings): string =>
+  JSON.stringify([adminListen?.text, adminTokens]);
+
 class LoadBalancer extends EventEmitter<Events> {
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
+  readonly #listeners = new Set<EventListener>();
   #admin: AdminServer | undefined;
 
   constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
@@ -126,9 +132,9 @@ class LoadBalancer extends EventEmitter<Events> {
     return this.#replace(await until(this.#file.load(), signal), signal);
   }
   async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
-    const former = this.settings.adminListen?.text;
+    const former = adminText(this.settings);
     const applied = await this.#core.replace(desired, signal);
-    if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+    if (adminText(this.settings) !== former) await this.#listenAdmin();
     return applied;
   }
 
@@ -170,11 +176,37 @@ class LoadBalancer extends EventEmitter<Events> {
   }
 
   async #listenAdmin(): Promise<void> {
-    const listen = this.settings.adminListen;
+    const { adminListen: listen, adminTokens: tokens } = this.settings;
     await this.#admin?.close();
     this.#admin = undefined;
     if (listen === undefined) return;
-    this.#admin = await AdminServer.start({ listen, source: this, log: this.#core.log });
+    const source = this.#adminSource();
+    this.#admin = await AdminServer.start({ listen, tokens, source, log: this.#core.log });
+  }
+
+  #adminSource(): AdminSource {
+    const core = this.#core;
+    const source = this.#file === undefined ? 'api' : 'file';
+    return {
+      get model() {
+        return core.controller.model;
+      },
+      health: () => this.health(),
+      metrics: () => this.metrics(),
+      view: () => this.view(),
+      address: (listener) => this.address(listener),
+      pool: (name) => this.pool(name),
+      sourceOf: () => source,
+      listen: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+    };
+  }
+
+  // For `createLoadBalancer` only.
+  static tell(lb: LoadBalancer, name: string, detail: Readonly<Record<string, unknown>>): void {
+    for (const listener of lb.#listeners) listener(name, detail);
   }
 
   // For `createLoadBalancer` only.
@@ -197,6 +229,7 @@ export type { LoadBalancer };
 const emitter =
   (lb: LoadBalancer) =>
   <K extends keyof Events>(event: K, ...args: Events[K]): void => {
+    LoadBalancer.tell(lb, event, { ...args[0] });
     queueMicrotask(() =>
       (lb.emit as (event: K, ...args: Events[K]) => boolean).call(lb, event, ...args),
     );

@@ -2,9 +2,9 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Problem } from '../admin/api-types.ts';
 import { parseAddress } from '../config/address.ts';
+import { adminDefault } from '../config/schema-admin.ts';
 import { reasonOf } from '../errors.ts';
 import { CommandError, UsageError } from './failure.ts';
-import { adminDefault } from './overrides.ts';
 
 export interface AdminOptions {
   // `host:port` or `unix:/path`.

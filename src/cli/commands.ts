@@ -1,8 +1,8 @@
 // Commands that look at this system, or at a balancer that runs: their arguments and options.
 import { type Command, Option } from 'commander';
+import { adminDefault } from '../config/schema-admin.ts';
 import { doctor } from './doctor.ts';
 import { outputOption } from './output.ts';
-import { adminDefault } from './overrides.ts';
 import { terminalOf } from './terminal.ts';
 
 // Makes the action of a command from what resolves with an exit code.

@@ -12,11 +12,12 @@ import type {
   StatedAddress,
   StatedBackend,
 } from '../model/types.ts';
-import { parseAddress, parseBackendAddress } from './address.ts';
+import { parseBackendAddress } from './address.ts';
 import { accepted, defaults, duration } from './defaults.ts';
 import { listenerOf } from './listener.ts';
 import { type Key, pathText } from './paths.ts';
 import { type BackendConfig, type Config, configSchema, type PoolConfig } from './schema.ts';
+import { adminOf } from './schema-admin.ts';
 import { modesWith } from './schema-listener.ts';
 
 export type { Config } from './schema.ts';
@@ -114,14 +115,13 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
   };
 }
 
-function settingsOf(config: Config): Settings {
+function settingsOf(config: Config, issues: Issue[]): Settings {
   return {
     workers: config.workers === 'auto' ? undefined : config.workers,
     engine: config.engine ?? 'auto',
     maxConnections: config.maxConnections,
     logLevel: config.logLevel ?? 'info',
-    adminListen:
-      config.admin === undefined ? undefined : parseAddress(config.admin.listen, '127.0.0.1'),
+    ...adminOf(config.admin, issues),
   };
 }
 
@@ -133,7 +133,7 @@ export function parseConfig(input: unknown, source: string, locate?: Locate): De
   const issues: Issue[] = [];
   const desired: Desired = {
     source,
-    settings: settingsOf(config),
+    settings: settingsOf(config, issues),
     listeners: new Map(
       Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one, issues)]),
     ),

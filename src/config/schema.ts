@@ -4,7 +4,8 @@
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
-import { addressExpected, parseAddress, parseBackendAddress } from './address.ts';
+import { addressExpected, parseBackendAddress } from './address.ts';
+import { admin } from './schema-admin.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
 
@@ -79,16 +80,7 @@ export const configSchema = z
       1,
     ).optional(),
     logLevel: oneOf(logLevels, 'Default info.').optional(),
-    admin: z
-      .strictObject({
-        listen: z
-          .string()
-          .refine((text) => parseAddress(text, '127.0.0.1') !== undefined, {
-            error: `expected ${addressExpected}`,
-          })
-          .describe('Where the admin API answers. `:port` is this host only.'),
-      })
-      .optional(),
+    admin: admin.optional(),
     listeners: named(listener, limits.listenersMax, 'listeners'),
     pools: named(pool, limits.poolsMax, 'pools'),
   })

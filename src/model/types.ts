@@ -47,6 +47,8 @@ export interface Settings {
   readonly maxConnections: number | undefined;
   readonly logLevel: LogLevel;
   readonly adminListen: StatedAddress | undefined;
+  // Of which a request of the admin API needs one, when there are any.
+  readonly adminTokens: readonly string[];
 }
 
 export interface Listener {
@@ -170,6 +172,7 @@ export const emptyModel: Model = {
     maxConnections: undefined,
     logLevel: 'info',
     adminListen: undefined,
+    adminTokens: [],
   },
   listeners: new Map(),
   pools: new Map(),
