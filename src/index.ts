@@ -191,6 +191,7 @@ class LoadBalancer extends EventEmitter<Events> {
       get model() {
         return core.controller.model;
       },
+      memoryDescriptor: core.memoryDescriptor,
       health: () => this.health(),
       metrics: () => this.metrics(),
       view: () => this.view(),

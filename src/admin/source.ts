@@ -12,6 +12,8 @@ export type EventListener = (name: string, detail: Readonly<Record<string, unkno
 
 export interface AdminSource {
   readonly model: Model;
+  // The memfd of the shared memory.
+  readonly memoryDescriptor: number;
   health(): HealthReport;
   // Prometheus text.
   metrics(): string;

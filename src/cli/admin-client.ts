@@ -4,7 +4,7 @@ import type { Problem } from '../admin/api-types.ts';
 import { parseAddress } from '../config/address.ts';
 import { adminDefault } from '../config/schema-admin.ts';
 import { reasonOf } from '../errors.ts';
-import { CommandError, UsageError } from './failure.ts';
+import { CommandError, exitCodes, isUsageCode, UsageError } from './failure.ts';
 
 export interface AdminOptions {
   // `host:port` or `unix:/path`.
@@ -20,7 +20,7 @@ export class RefusedError extends CommandError {
   readonly status: number;
   readonly problem: Problem | undefined;
   constructor(message: string, status: number, problem?: Problem) {
-    super(message);
+    super(message, isUsageCode(problem?.code) ? exitCodes.usage : exitCodes.failed);
     this.status = status;
     this.problem = problem;
   }

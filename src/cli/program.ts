@@ -1,7 +1,7 @@
 // The command line: which commands and options there are, and what ends with which exit code.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { type Act, addDoctor } from './commands.ts';
+import { type Act, addCommands } from './commands.ts';
 import { type DemoOptions, demo } from './demo.ts';
 import { exitCodeOf, exitCodes, failureLines } from './failure.ts';
 import { type Overrides, overrideOptions } from './overrides.ts';
@@ -62,7 +62,7 @@ function programOf(outcome: Outcome): Command {
       outcome.file = (args[0] as { readonly config?: string }).config;
       outcome.code = await body(...args);
     };
-  addDoctor(program, act);
+  addCommands(program, packageVersion(), act);
   return program;
 }
 
