@@ -3,8 +3,11 @@ import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
+import { type DialectOptions, type Dialects, openDialects } from './admin/dialects.ts';
 import { AdminServer } from './admin/server.ts';
 import type { AdminSource, EventListener } from './admin/source.ts';
+import { type Difference, differences } from './config/differences.ts';
+import { printModel } from './config/print.ts';
 import type { Config } from './config/schema.ts';
 import {
   automaticWorkers,
@@ -15,6 +18,7 @@ import {
 import type { Applied } from './control/controller.ts';
 import { Core } from './control/core.ts';
 import type { Events } from './control/events.ts';
+import { Overrides } from './control/overrides.ts';
 import { Pool, type Waiting } from './control/pool.ts';
 import type { Bound } from './control/records.ts';
 import { until } from './control/waiting.ts';
@@ -25,24 +29,34 @@ import { renderPrometheus } from './metrics/prometheus.ts';
 import { readStats, type Stats } from './metrics/stats.ts';
 import { build } from './model/build.ts';
 import { limits } from './model/limits.ts';
-import type { Backend, Desired, Settings } from './model/types.ts';
+import type { Backend, Desired, Flag, Settings } from './model/types.ts';
 import { FileProvider } from './providers/file.ts';
 import { type Duration, desiredFrom, timeoutFrom } from './providers/inputs.ts';
 import { merge } from './providers/merge.ts';
+import { StatedProvider } from './providers/stated.ts';
 import type { MetricsView } from './shm/read.ts';
 
+export type { DialectOptions } from './admin/dialects.ts';
+export type { Difference } from './config/differences.ts';
 export { jsonSchema } from './config/json-schema.ts';
 export { loadConfigFile } from './config/load.ts';
 export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config/schema.ts';
 export type { Applied } from './control/controller.ts';
 export type { Events } from './control/events.ts';
-export type { Draining, Pool, Waiting } from './control/pool.ts';
+export type { Overrides, Overriding } from './control/overrides.ts';
+export type { Changing, Draining, Pool, Waiting } from './control/pool.ts';
 export type { Bound, DrainResult } from './control/records.ts';
 export { type ErrorCode, errorCodes, type Issue, SluiceError } from './errors.ts';
 export { createLogger, type Logger, type LogLevel } from './log.ts';
 export type { HealthReport } from './metrics/health.ts';
 export type { Stats } from './metrics/stats.ts';
+export type { Flag } from './model/types.ts';
 export type { Duration } from './providers/inputs.ts';
+export type {
+  ImageMapping,
+  OverridesDocument,
+  RouteConfig,
+} from './providers/overrides.ts';
 export type { BackendView, MetricsView, PoolView } from './shm/read.ts';
 
 // A configuration in a file, which `reload` reads again.
@@ -59,6 +73,15 @@ export interface Options {
   readonly logger?: Logger | undefined;
   // How long a worker may take to follow a change; default 2 s.
   readonly ackTimeout?: Duration | undefined;
+  // Of the dialects `/server` and `/api/routes` of the admin API.
+  readonly dialects?: DialectOptions | undefined;
+}
+
+export interface Configuration {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly flags: readonly Flag[];
+  // The provider whose definition is in force: by `listener NAME` and `pool NAME`.
+  readonly owners: ReadonlyMap<string, string>;
 }
 
 export interface Closing extends Waiting {
@@ -79,15 +102,28 @@ const version = (
 const adminText = ({ adminListen, adminTokens }: Settings): string =>
   JSON.stringify([adminListen?.text, adminTokens]);
 
+// What the admin API's dialects state.
+type StatedDialects = Readonly<Record<'servers' | 'domains', StatedProvider>>;
+
 class LoadBalancer extends EventEmitter<Events> {
+  // Definitions made at run time.
+  readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
   readonly #listeners = new Set<EventListener>();
+  readonly #stated: StatedDialects;
+  #dialects: Dialects | undefined;
   #admin: AdminServer | undefined;
 
-  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
+  constructor(
+    core: (lb: LoadBalancer) => Core,
+    file: FileProvider | undefined,
+    stated: StatedDialects,
+  ) {
     super();
     this.#core = core(this);
+    this.#stated = stated;
+    this.overrides = new Overrides(this.#core);
     this.#file = file;
   }
 
@@ -120,7 +156,7 @@ class LoadBalancer extends EventEmitter<Events> {
   // Replaces the whole configuration. What stays the same keeps its sockets and connections; what
   // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
   async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
-    const source = this.#file === undefined ? 'api' : 'file';
+    const source = this.#file === undefined ? 'config' : 'file';
     const desired = await until(desiredFrom(config, source), signal);
     return this.#replace(desired, signal);
   }
@@ -133,9 +169,26 @@ class LoadBalancer extends EventEmitter<Events> {
   }
   async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
     const former = adminText(this.settings);
-    const applied = await this.#core.replace(desired, signal);
+    const applied = await this.#core.replace(desired, {
+      signal,
+      forgetsOverrides: this.#file === undefined,
+    });
     if (adminText(this.settings) !== former) await this.#listenAdmin();
     return applied;
+  }
+
+  // What is in force, whoever stated it, in the language of configuration files; and what is
+  // stated and not in force.
+  configuration(): Configuration {
+    const { model, flags, owners } = this.#core.controller.merged;
+    return { config: printModel(model), flags, owners };
+  }
+  // How what is in force differs from what the file says now. Throws ERR_SLUICE_NO_FILE, and what
+  // is wrong with the file.
+  async diff({ signal }: Waiting = {}): Promise<Difference[]> {
+    if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
+    const { model } = merge([await until(this.#file.load(), signal)]);
+    return differences(printModel(build(model)), this.configuration().config);
   }
 
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
@@ -175,29 +228,47 @@ class LoadBalancer extends EventEmitter<Events> {
     await this.close();
   }
 
+  async #openDialects(options: DialectOptions): Promise<void> {
+    const { stateFile } = this.settings;
+    const serversFile = stateFile === undefined ? undefined : `${stateFile}.servers`;
+    this.#dialects = await openDialects(this.#adminSource(), { serversFile, ...options });
+  }
+
   async #listenAdmin(): Promise<void> {
     const { adminListen: listen, adminTokens: tokens } = this.settings;
     await this.#admin?.close();
     this.#admin = undefined;
-    if (listen === undefined) return;
+    const dialects = this.#dialects;
+    if (listen === undefined || dialects === undefined) return;
     const source = this.#adminSource();
-    this.#admin = await AdminServer.start({ listen, tokens, source, log: this.#core.log });
+    const { log } = this.#core;
+    this.#admin = await AdminServer.start({ listen, tokens, source, dialects, log });
   }
 
   #adminSource(): AdminSource {
-    const core = this.#core;
-    const source = this.#file === undefined ? 'api' : 'file';
+    const { controller } = this.#core;
     return {
       get model() {
-        return core.controller.model;
+        return controller.model;
       },
-      memoryDescriptor: core.memoryDescriptor,
+      memoryDescriptor: this.#core.memoryDescriptor,
+      get owners() {
+        return controller.merged.owners;
+      },
+      file: this.#file?.path,
+      overrides: this.overrides,
+      configuration: () => this.configuration(),
+      diff: () => this.diff(),
+      reload: () => this.reload(),
+      statements: (dialect) => ({
+        state: (desired) => this.#core.restate(this.#stated[dialect], desired),
+        flags: () => controller.merged.flags.filter(({ source }) => source === dialect),
+      }),
       health: () => this.health(),
       metrics: () => this.metrics(),
       view: () => this.view(),
       address: (listener) => this.address(listener),
       pool: (name) => this.pool(name),
-      sourceOf: () => source,
       listen: (listener) => {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
@@ -211,9 +282,15 @@ class LoadBalancer extends EventEmitter<Events> {
   }
 
   // For `createLoadBalancer` only.
-  static async start(lb: LoadBalancer, desired: Desired<Backend>, signal?: AbortSignal) {
+  static async start(
+    lb: LoadBalancer,
+    desired: Desired<Backend>,
+    dialects: DialectOptions,
+    signal?: AbortSignal,
+  ) {
     await lb.#core.start(desired, signal);
     try {
+      await lb.#openDialects(dialects);
       await lb.#listenAdmin();
     } catch (error) {
       await lb.close({ timeout: 0 });
@@ -249,10 +326,10 @@ function sourceOf(source: Config | ConfigFile | string | URL): FileProvider | un
 // ERR_SLUICE_PLATFORM, ERR_SLUICE_ADDON_NOT_FOUND, ERR_SLUICE_START; then nothing runs.
 export async function createLoadBalancer(
   source: Config | ConfigFile | string | URL,
-  { signal, logger, ackTimeout = 2000 }: Options = {},
+  { signal, logger, ackTimeout = 2000, dialects = {} }: Options = {},
 ): Promise<LoadBalancer> {
   const file = sourceOf(source);
-  const desired = await until(file?.load() ?? desiredFrom(source as Config, 'api'), signal);
+  const desired = await until(file?.load() ?? desiredFrom(source as Config, 'config'), signal);
   const { settings } = build(merge([desired]).model);
   signal?.throwIfAborted();
   const addon = loadAddon();
@@ -266,18 +343,20 @@ export async function createLoadBalancer(
   const cpus = Array.from({ length: workers }, (_, worker) => cpuOf(worker));
   const fleet = openFleet(addon, workers);
   const log = logger ?? createLogger({ level: settings.logLevel });
+  const stated = { servers: new StatedProvider('servers'), domains: new StatedProvider('domains') };
   const make = (lb: LoadBalancer): Core =>
     new Core({
       fleet,
       engine: settings.engine,
       cpus,
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
-      provider: file,
+      provider: file ?? new StatedProvider('config'),
+      stated: Object.values(stated),
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
+  return LoadBalancer.start(new LoadBalancer(make, file, stated), desired, dialects, signal);
 }

@@ -32,7 +32,8 @@ export interface VersionAnswer {
 }
 
 // GET /api/v1/memory: where another process finds the shared memory, and what lies in which slot of
-// it; names for `sluice top`, which reads the figures themselves there. They hold for one generation.
+// it; names for `sluice top`, which reads the figures themselves there. They hold for one
+// generation.
 export interface MemoryAnswer {
   readonly version: string;
   readonly startedAt: string;

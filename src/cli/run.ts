@@ -1,6 +1,7 @@
 // `sluice run`: a balancer from a file.
 import type { Config } from '../config/schema.ts';
 import { readConfigFile } from './config-file.ts';
+import { dialectsOf } from './dialects.ts';
 import { logFormatOf, type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
 
@@ -14,5 +15,6 @@ export async function run(path: string, overrides: Overrides): Promise<number> {
     logFormat: logFormatOf(overrides),
     pidfile: overrides.pidfile,
     check: () => readConfigFile(path),
+    dialects: dialectsOf(),
   });
 }

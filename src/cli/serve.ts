@@ -1,7 +1,12 @@
 // What `run` and `demo` share: a balancer in this process, announced, until a signal ends it.
 import type { Config } from '../config/schema.ts';
 import { reasonOf } from '../errors.ts';
-import { type ConfigFile, createLoadBalancer, type LoadBalancer } from '../index.ts';
+import {
+  type ConfigFile,
+  createLoadBalancer,
+  type DialectOptions,
+  type LoadBalancer,
+} from '../index.ts';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from '../log.ts';
 import { CommandError } from './failure.ts';
 import { removePidfile, writePidfile } from './pidfile.ts';
@@ -68,14 +73,15 @@ export interface Serving {
   readonly ready?: (lb: LoadBalancer) => void;
   // Called before the file is read again. Throws when it cannot be used.
   readonly check?: () => Promise<unknown>;
+  readonly dialects?: DialectOptions;
 }
 
 // Resolves with the exit code. Throws when the balancer cannot be started.
 export async function serve(serving: Serving): Promise<number> {
-  const { source, logLevel, logFormat: format, pidfile, ready, check } = serving;
+  const { source, logLevel, logFormat: format, pidfile, ready, check, dialects } = serving;
   const log = createLogger({ level: logLevel ?? 'info', ...(format && { format }) });
   const manager = serviceManager(log);
-  const lb = await createLoadBalancer(source, { logger: log });
+  const lb = await createLoadBalancer(source, { logger: log, dialects });
   keepServing(log);
   const reload = async (): Promise<void> => {
     manager.reloading();

@@ -27,7 +27,7 @@ export const backendSchema = z.union(
   { error: `expected ${addressExpected}, or { address, weight }` },
 );
 
-const pool = z.strictObject({
+export const pool = z.strictObject({
   strategy: oneOf(
     ['round_robin', 'least_connections', 'p2c'],
     'How a backend is chosen. Default round_robin.',
@@ -81,8 +81,13 @@ export const configSchema = z
     ).optional(),
     logLevel: oneOf(logLevels, 'Default info.').optional(),
     admin: admin.optional(),
-    listeners: named(listener, limits.listenersMax, 'listeners'),
-    pools: named(pool, limits.poolsMax, 'pools'),
+    stateFile: z
+      .string()
+      .regex(/^\//, { error: "expected an absolute path like '/var/lib/sluice/state.json'" })
+      .describe('Where changes made at run time are kept. Without: in memory alone.')
+      .optional(),
+    listeners: named(listener, limits.listenersMax, 'listeners').optional(),
+    pools: named(pool, limits.poolsMax, 'pools').optional(),
   })
   .meta({ title: 'Configuration of sluice' });
 

@@ -159,7 +159,8 @@ describe('sluice top', () => {
 
   it('draws a screen on a terminal, sorts by a key, and gives the screen back at q', async () => {
     const served = await runSluice(scene, simpleConfig('epoll', []));
-    const command = `stty cols 100 rows 12; ${process.execPath} ${mainFile} top -i 0.1 --admin ${adminOf(served)}`;
+    const top = `${process.execPath} ${mainFile} top -i 0.1 --admin ${adminOf(served)}`;
+    const command = `stty cols 100 rows 12; ${top}`;
     const program = start(scene, 'script', ['-qec', command, '/dev/null']);
     let text = '';
     program.child.stdout?.on('data', (data: Buffer) => {
