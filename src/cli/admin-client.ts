@@ -62,8 +62,10 @@ function refusalOf(status: number, body: string): RefusedError {
     const place = path === '' ? '' : `${path}: `;
     return `${place}${message || `expected ${expected}`}`;
   });
-  const whole = `${detail ?? title ?? `the admin API answered ${status}`}`;
-  const first = code === undefined ? whole : `${whole} (${code})`;
+  const whole = detail ?? title ?? `the admin API answered ${status}`;
+  // The code stands behind the words, as in errors of this process.
+  const words = code === undefined ? whole : whole.replace(`${code}: `, '');
+  const first = code === undefined ? words : `${words} (${code})`;
   return new RefusedError((lines.length > 0 ? lines : [first]).join('\n'), status, problem);
 }
 

@@ -59,7 +59,8 @@ function programOf(outcome: Outcome): Command {
   const act: Act =
     (body) =>
     async (...args) => {
-      outcome.file = (args[0] as { readonly config?: string }).config;
+      // Options come last but one, before the command itself.
+      outcome.file = (args.at(-2) as { readonly config?: string } | undefined)?.config;
       outcome.code = await body(...args);
     };
   addCommands(program, packageVersion(), act);
