@@ -3,6 +3,14 @@ import { type Issue, reasonOf, SluiceError } from '../errors.ts';
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
+// What people are told of them.
+export const exitMeanings: readonly (readonly [code: string, meaning: string])[] = [
+  ['0', 'ended as asked'],
+  ['1', 'failed; `diff`: there are differences; `status`: not healthy; `doctor`: something fails'],
+  ['2', 'wrong usage or configuration, nothing was changed; `diff`: it could not be compared'],
+  ['130, 143', 'ended at once by a second INT or TERM'],
+];
+
 // A signal's conventional exit code: 128 and its number.
 export const signalExit = { SIGTERM: 143, SIGINT: 130 } as const;
 

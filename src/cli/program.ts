@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { type Act, addCommands } from './commands.ts';
 import { type DemoOptions, demo } from './demo.ts';
-import { exitCodeOf, exitCodes, failureLines } from './failure.ts';
+import { exitCodeOf, exitCodes, exitMeanings, failureLines } from './failure.ts';
 import { type Overrides, overrideOptions } from './overrides.ts';
 import { run } from './run.ts';
 import { validate } from './validate.ts';
 
 const exitHelp = `
-Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.
+Exit codes:
+${exitMeanings.map(([code, meaning]) => `  ${code.padEnd(10)}${meaning.replaceAll('`', '')}`).join('\n')}
 Signals: TERM and INT drain and end (twice: at once), HUP reads the file again.`;
 
 function packageVersion(): string {
@@ -66,6 +67,9 @@ function programOf(outcome: Outcome): Command {
   addCommands(program, packageVersion(), act);
   return program;
 }
+
+// All commands, for those who describe them.
+export const commandLine = (): Command => programOf({ code: exitCodes.ok, file: undefined });
 
 // Never throws: what goes wrong is printed. Resolves with the exit code.
 export async function main(args: readonly string[]): Promise<number> {
