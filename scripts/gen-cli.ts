@@ -10,10 +10,11 @@ import { Failure, main } from './lib/run.ts';
 const head = `<!-- GENERATED from src/cli by \`npm run gen\`. Do not edit. -->
 # The command line
 
-\`sluice COMMAND\`. Commands that change or show a balancer that runs ask its admin API: \`--admin\` or \`SLUICE_ADMIN\` says where, \`host:port\` or
-\`unix:/path\`. A flag wins over its variable, the variable over the file. \`-o json\` prints what the API answered
-([api.md](api.md)); tables are plain text without colours where the output is no terminal or \`NO_COLOR\` is set. What \`doctor\`, \`top\` and
-systemd need is in [operations.md](operations.md).
+\`sluice COMMAND\`. Commands that change or show a balancer that runs ask its admin API:
+\`--admin\` or \`SLUICE_ADMIN\` says where, \`host:port\` or \`unix:/path\`. A flag wins over its
+variable, the variable over the file. \`-o json\` prints what the API answered ([api.md](api.md));
+tables are plain text without colours where the output is no terminal or \`NO_COLOR\` is set. What
+\`doctor\`, \`top\` and systemd need is in [operations.md](operations.md).
 `;
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');

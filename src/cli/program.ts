@@ -8,9 +8,12 @@ import { type Overrides, overrideOptions } from './overrides.ts';
 import { run } from './run.ts';
 import { validate } from './validate.ts';
 
+const exitLines = exitMeanings.map(
+  ([code, meaning]) => `  ${code.padEnd(10)}${meaning.replaceAll('`', '')}`,
+);
 const exitHelp = `
 Exit codes:
-${exitMeanings.map(([code, meaning]) => `  ${code.padEnd(10)}${meaning.replaceAll('`', '')}`).join('\n')}
+${exitLines.join('\n')}
 Signals: TERM and INT drain and end (twice: at once), HUP reads the file again.`;
 
 function packageVersion(): string {

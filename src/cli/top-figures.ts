@@ -56,7 +56,7 @@ export interface Figures {
   readonly pools: readonly PoolFigures[];
 }
 
-// Who is new has done everything since; a word that fell was zeroed for a new owner.
+// Names can be late: what a new owner did before it was known is not of this time.
 const risen = (after: number, before: number | undefined): number =>
   before === undefined || before > after ? 0 : after - before;
 

@@ -85,9 +85,8 @@ describe('a running balancer', () => {
     await served.prove('epoll');
     const status = await ask(served, ['status']);
     expect(status.code).toBe(0);
-    expect(status.out).toMatch(
-      /^sluice \S+: healthy, up \d+s, generation 1, 2 workers on epoll, pid \d+\n\nLISTENER +ADDRESS/,
-    );
+    expect(status.out).toMatch(/^sluice \S+: healthy, up \d+s, generation 1, 2 workers on epoll, /);
+    expect(status.out).toMatch(/, pid \d+\n\nLISTENER +ADDRESS/);
     expect(status.out).toMatch(/^in +127\.0\.0\.1:\d+ +tcp +1 /m);
     expect(status.out).toMatch(/^web +round_robin +1\/1 /m);
     expect(status.out).not.toContain('\x1b');
