@@ -17,7 +17,7 @@ import {
   startRun,
   writeConfig,
 } from '../fixtures/programs.ts';
-import { forEachEngine, pause, root, useScene } from '../fixtures/scene.ts';
+import { forEachEngine, pause, root, until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
 beforeAll(() => buildOnce());
@@ -30,6 +30,13 @@ async function receiver(path: string): Promise<Program> {
 }
 const told = (program: Program): string[] =>
   program.out.slice(1).map((line) => JSON.parse(line) as string);
+
+// Whether a count stays what it is for a second.
+async function silent(count: () => number): Promise<boolean> {
+  const before = count();
+  await pause(1000);
+  return count() === before;
+}
 
 let names = 0;
 const abstractName = (): string => `@sluice-test-${process.pid}-${names++}`;
@@ -69,6 +76,7 @@ forEachEngine((engine) => {
 
     program.child.kill('SIGTERM');
     expect(await program.exited).toEqual({ code: 0, signal: null });
+    await manager.line(/STOPPING/);
     expect(told(manager).at(-1)).toBe('STOPPING=1\nSTATUS=connections may end');
     expect(told(manager).filter((text) => text.includes('WATCHDOG'))).toEqual([]);
   });
@@ -83,21 +91,17 @@ it('is given signs of life while the workers turn, and none while one does not',
   const served = await serving(scene, program, 'epoll');
   await served.prove('epoll');
   const beats = (): number => told(manager).filter((text) => text === 'WATCHDOG=1').length;
-  await pause(1000);
-  // Ten of them, but for a machine that is busy; and no faster than they are wanted.
-  expect(beats()).toBeGreaterThan(3);
+  await until('signs of life', () => beats() > 3, 10_000);
   const freezer = start(scene, compiled('freeze-thread'), [
     String(threadNamed(program.pid, 'sluice-1')),
   ]);
   await freezer.line(/frozen/);
-  await pause(2600);
+  // Ten a second as long as there are any; they end when the worker has not turned for 2 s.
+  await until('silence', () => silent(beats), 15_000);
   const last = beats();
-  await pause(800);
-  expect(beats()).toBe(last);
   freezer.tell('thaw');
   await freezer.exited;
-  await pause(800);
-  expect(beats()).toBeGreaterThan(last);
+  await until('signs of life again', () => beats() > last, 10_000);
 });
 
 it('serves although nobody receives, and says so', async () => {
