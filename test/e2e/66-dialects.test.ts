@@ -75,6 +75,29 @@ async function answer(port: number, host = 'a.example', path = '/'): Promise<str
   return status === 200 ? (text.split(' ')[0] ?? '') : String(status);
 }
 
+// A container by its name, whose address changes.
+async function renameContainers(
+  { tell }: Started,
+  port: number,
+  one: string,
+  two: string,
+): Promise<void> {
+  const put = (patch: object): Promise<Told> => tell('PUT', '/api/routes/example.com', patch);
+  const container = { name: 'web9', address: one };
+  expect((await tell('POST', '/api/containers', container)).status).toBe(201);
+  expect((await put({ status: 'active', containers: ['web9'] })).status).toBe(200);
+  expect(await answer(port, 'example.com')).toBe('one');
+  expect((await tell('PUT', '/api/containers/web9', { address: two })).status).toBe(200);
+  expect(await answer(port, 'example.com')).toBe('two');
+  expect((await tell('GET', '/api/containers')).body).toContainEqual({
+    name: 'web9',
+    status: 'running',
+    ports: [portOf(two)],
+    health: 'unknown',
+  });
+  expect((await tell('DELETE', '/api/containers/web9')).status).toBe(409);
+}
+
 forEachEngine((engine) => {
   it('a list of servers', async () => {
     const [one, two] = [await named(scene, 'one'), await named(scene, 'two')];
@@ -187,21 +210,7 @@ forEachEngine((engine) => {
       expect(body).toEqual({ error: expect.stringContaining("'web9' is nowhere") });
     });
 
-    // A container by its name, whose address changes.
-    const container = { name: 'web9', address: one };
-    expect((await tell('POST', '/api/containers', container)).status).toBe(201);
-    expect((await put({ status: 'active', containers: ['web9'] })).status).toBe(200);
-    expect(await answer(port, 'example.com')).toBe('one');
-    expect((await tell('PUT', '/api/containers/web9', { address: two })).status).toBe(200);
-    expect(await answer(port, 'example.com')).toBe('two');
-    expect((await tell('GET', '/api/containers')).body).toContainEqual({
-      name: 'web9',
-      status: 'running',
-      ports: [portOf(two)],
-      health: 'unknown',
-    });
-    expect((await tell('DELETE', '/api/containers/web9')).status).toBe(409);
-
+    await renameContainers(first, port, one, two);
     await first.served.prove(engine);
     first.served.program.child.kill('SIGTERM');
     await first.served.program.exited;
