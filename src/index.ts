@@ -251,6 +251,7 @@ class LoadBalancer extends EventEmitter<Events> {
       get model() {
         return controller.model;
       },
+      memoryDescriptor: this.#core.memoryDescriptor,
       get owners() {
         return controller.merged.owners;
       },

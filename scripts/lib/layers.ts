@@ -32,7 +32,17 @@ export const sourceFolders: Readonly<Record<string, readonly string[]>> = {
   metrics: ['shm/read', 'shm/layout.gen', 'model', 'errors'],
   control: ['model', 'providers', 'health', 'shm', 'addon', 'errors', 'log'],
   // Bodies are written in the language of configurations.
-  admin: ['control', 'metrics', 'config', 'model', 'shm/read', 'shm/histogram', 'errors', 'log'],
+  admin: [
+    'control',
+    'metrics',
+    'config',
+    'model',
+    'shm/read',
+    'shm/histogram',
+    'shm/layout.gen',
+    'errors',
+    'log',
+  ],
   dashboard: ['admin/api-types'],
 };
 

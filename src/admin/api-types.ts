@@ -31,6 +31,41 @@ export interface VersionAnswer {
   readonly uptimeSeconds: number;
 }
 
+// GET /api/v1/memory: where another process finds the shared memory, and what lies in which slot of
+// it; names for `sluice top`, which reads the figures themselves there. They hold for one
+// generation.
+export interface MemoryAnswer {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly pid: number;
+  // Of that process: a memfd, /proc/PID/fd/N.
+  readonly descriptor: number;
+  // Of the layout of the memory; another one cannot be read.
+  readonly layoutHash: string;
+  readonly generation: number;
+  readonly listeners: readonly MemoryListener[];
+  readonly pools: readonly MemoryPool[];
+}
+export interface MemorySlot {
+  readonly slot: number;
+  // Counters of a slot belong to it; another one is another owner of the slot.
+  readonly incarnation: number;
+}
+export interface MemoryListener extends MemorySlot {
+  readonly name: string;
+  readonly mode: 'tcp' | 'http';
+  readonly address: string;
+}
+export interface MemoryPool extends MemorySlot {
+  readonly name: string;
+  readonly strategy: string;
+  readonly takesRequests: boolean;
+  readonly backends: readonly MemoryBackend[];
+}
+export interface MemoryBackend extends MemorySlot {
+  readonly id: string;
+}
+
 // Answer of every write: the publication in force, and the workers that follow it.
 export interface AppliedAnswer {
   readonly generation: number;

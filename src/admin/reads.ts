@@ -13,6 +13,7 @@ import {
 } from './answers.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import { backendsTag, backendTag, configTag, listenerTag, poolTag } from './etags.ts';
+import { memory } from './memory.ts';
 import { schemas } from './schemas.ts';
 
 export const poolParams = z.object({ pool: z.string() });
@@ -53,6 +54,13 @@ const state: readonly Endpoint[] = [
       const body = source.health();
       return { status: body.status === 'healthy' ? 200 : 503, body };
     },
+  }),
+  endpoint({
+    method: 'GET',
+    path: '/api/v1/memory',
+    summary: 'Where the shared memory is, and what its slots mean: for `sluice top`.',
+    answers: { 200: { description: 'Slots.', schema: schemas.memory } },
+    handle: ({ source }) => ({ body: memory(source) }),
   }),
   endpoint({
     method: 'GET',

@@ -31,6 +31,28 @@ const version = named('Version', {
   uptimeSeconds: whole,
 });
 
+const slot = { slot: whole, incarnation: whole };
+const memory = named('Memory', {
+  version: text,
+  startedAt: z.iso.datetime(),
+  pid: whole,
+  descriptor: z.int(),
+  layoutHash: text,
+  generation: whole,
+  listeners: z.array(
+    named('MemoryListener', { ...slot, name: text, mode: z.enum(['tcp', 'http']), address: text }),
+  ),
+  pools: z.array(
+    named('MemoryPool', {
+      ...slot,
+      name: text,
+      strategy: text,
+      takesRequests: z.boolean(),
+      backends: z.array(named('MemoryBackend', { ...slot, id: text })),
+    }),
+  ),
+});
+
 const applied = named('Applied', { generation: whole, workers: whole });
 
 const config = named('ConfigState', {
@@ -203,6 +225,7 @@ const event = named('Event', { id: whole, at: z.iso.datetime(), name: text, deta
 export const schemas = {
   problem,
   version,
+  memory,
   applied,
   config,
   diff,
@@ -229,6 +252,7 @@ type Shape<K extends keyof typeof schemas> = DeepReadonly<z.infer<(typeof schema
 export const sameAsTypes: {
   readonly problem: Equal<Shape<'problem'>, Api.Problem>;
   readonly version: Equal<Shape<'version'>, Api.VersionAnswer>;
+  readonly memory: Equal<Shape<'memory'>, Api.MemoryAnswer>;
   readonly applied: Equal<Shape<'applied'>, Api.AppliedAnswer>;
   readonly config: Equal<Shape<'config'>, Api.ConfigAnswer>;
   readonly diff: Equal<Shape<'diff'>, Api.DiffAnswer>;
@@ -248,6 +272,7 @@ export const sameAsTypes: {
 } = {
   problem: true,
   version: true,
+  memory: true,
   applied: true,
   config: true,
   diff: true,

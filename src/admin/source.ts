@@ -16,6 +16,8 @@ export type EventListener = (name: string, detail: Readonly<Record<string, unkno
 
 export interface AdminSource {
   readonly model: Model;
+  // The memfd of the shared memory.
+  readonly memoryDescriptor: number;
   // That it was started from.
   readonly file: string | undefined;
   health(): HealthReport;

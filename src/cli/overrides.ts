@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import { parseAddress } from '../config/address.ts';
 import type { Config } from '../config/schema.ts';
 import { adminDefault } from '../config/schema-admin.ts';
-import { type LogLevel, logLevels } from '../log.ts';
+import { type LogFormat, type LogLevel, logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import type { EngineChoice } from '../model/types.ts';
 import { UsageError } from './failure.ts';
@@ -14,7 +14,12 @@ export interface Overrides {
   readonly engine?: EngineChoice;
   readonly logLevel?: LogLevel;
   readonly admin?: string;
+  readonly logFormat?: 'json' | 'console';
+  readonly pidfile?: string;
 }
+
+export const logFormatOf = ({ logFormat }: Overrides): LogFormat | undefined =>
+  logFormat === 'console' ? 'text' : logFormat;
 
 export const overrideOptions = (): Option[] => [
   new Option('--workers <n>', 'worker threads, or auto: one for each processor').env(
@@ -26,6 +31,9 @@ export const overrideOptions = (): Option[] => [
   new Option('--log-level <level>', 'what is logged')
     .choices([...logLevels])
     .env('SLUICE_LOG_LEVEL'),
+  new Option('--log-format <format>', 'console on a terminal, json otherwise, unless stated')
+    .choices(['json', 'console'])
+    .env('SLUICE_LOG_FORMAT'),
   new Option(
     '--admin <address>',
     `where /health and /metrics answer: host:port, unix:/path or off (default: ${adminDefault})`,

@@ -1,14 +1,19 @@
 // The command line: which commands and options there are, and what ends with which exit code.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { type Act, addCommands } from './commands.ts';
 import { type DemoOptions, demo } from './demo.ts';
-import { exitCodeOf, exitCodes, failureLines } from './failure.ts';
+import { exitCodeOf, exitCodes, exitMeanings, failureLines } from './failure.ts';
 import { type Overrides, overrideOptions } from './overrides.ts';
 import { run } from './run.ts';
 import { validate } from './validate.ts';
 
+const exitLines = exitMeanings.map(
+  ([code, meaning]) => `  ${code.padEnd(10)}${meaning.replaceAll('`', '')}`,
+);
 const exitHelp = `
-Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.
+Exit codes:
+${exitLines.join('\n')}
 Signals: TERM and INT drain and end (twice: at once), HUP reads the file again.`;
 
 function packageVersion(): string {
@@ -38,12 +43,12 @@ function programOf(outcome: Outcome): Command {
     for (const option of overrideOptions()) command.addOption(option);
     return command;
   };
-  withSettings(withFile(program.command('run').description('balance as a file says'))).action(
-    async ({ config, ...overrides }: Overrides & { readonly config: string }) => {
+  withSettings(withFile(program.command('run').description('balance as a file says')))
+    .option('-p, --pidfile <file>', 'holds the process id while it serves')
+    .action(async ({ config, ...overrides }: Overrides & { readonly config: string }) => {
       outcome.file = config;
       outcome.code = await run(config, overrides);
-    },
-  );
+    });
   withFile(program.command('validate').description('check a file and start nothing')).action(
     async ({ config }: { readonly config: string }) => {
       outcome.file = config;
@@ -55,8 +60,19 @@ function programOf(outcome: Outcome): Command {
     .action(async (options: DemoOptions) => {
       outcome.code = await demo(options, printLine);
     });
+  const act: Act =
+    (body) =>
+    async (...args) => {
+      // Options come last but one, before the command itself.
+      outcome.file = (args.at(-2) as { readonly config?: string } | undefined)?.config;
+      outcome.code = await body(...args);
+    };
+  addCommands(program, packageVersion(), act);
   return program;
 }
+
+// All commands, for those who describe them.
+export const commandLine = (): Command => programOf({ code: exitCodes.ok, file: undefined });
 
 // Never throws: what goes wrong is printed. Resolves with the exit code.
 export async function main(args: readonly string[]): Promise<number> {

@@ -2,7 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import { readConfigFile } from './config-file.ts';
 import { dialectsOf } from './dialects.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { logFormatOf, type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
 
 export async function run(path: string, overrides: Overrides): Promise<number> {
@@ -12,6 +12,8 @@ export async function run(path: string, overrides: Overrides): Promise<number> {
   return serve({
     source: { file: path, adjust },
     logLevel: adjust(config).logLevel,
+    logFormat: logFormatOf(overrides),
+    pidfile: overrides.pidfile,
     check: () => readConfigFile(path),
     dialects: dialectsOf(),
   });

@@ -104,6 +104,10 @@ export class Core {
   get isClosed(): boolean {
     return this.#closing !== undefined;
   }
+  // What other processes map.
+  get memoryDescriptor(): number {
+    return this.#options.fleet.descriptor;
+  }
 
   // Publishes what `desired` says, starts the workers and waits for them. When anything fails,
   // nothing is left behind.

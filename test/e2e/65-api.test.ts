@@ -136,7 +136,7 @@ forEachEngine((engine) => {
     const { tell, lb } = api;
     const target = lb.address('in') as Target;
     expect(await answeredBy(target)).toBe('a');
-    for (const path of ['version', 'health', 'stats', 'listeners', 'routes', 'pools']) {
+    for (const path of ['version', 'memory', 'health', 'stats', 'listeners', 'routes', 'pools']) {
       expect((await tell(`GET /api/v1/${path}`)).status).toBe(200);
     }
     for (const path of ['config', 'config/diff', 'containers', 'images']) {

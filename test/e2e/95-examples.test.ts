@@ -63,7 +63,8 @@ const examples = readdirSync(join(root, 'examples'));
 
 describe('the examples', () => {
   it('are all run here', () => {
-    expect(examples.sort()).toEqual(['http.ts', 'http.yaml', 'library.ts', 'sluice.yaml']);
+    const names = ['http.ts', 'http.yaml', 'library.ts', 'sluice.service', 'sluice.yaml'];
+    expect(examples.sort()).toEqual(names);
   });
 
   it.each(examples.filter((name) => name.endsWith('.yaml')))('%s is valid as it is', (name) => {
