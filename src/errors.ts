@@ -61,6 +61,13 @@ const table = {
   ERR_SLUICE_NO_BACKEND: { status: 404, text: 'pool {pool} has no backend {backend}' },
   ERR_SLUICE_BACKEND_EXISTS: { status: 409, text: 'pool {pool} already has backend {backend}' },
   ERR_SLUICE_CONFLICT: { status: 409, text: '{what} is stated by both {first} and {second}' },
+  ERR_SLUICE_NO_ROUTE: { status: 404, text: 'there is no route {id} that was made at run time' },
+  ERR_SLUICE_NO_IMAGE: { status: 404, text: 'no image is mapped to {listen}' },
+  ERR_SLUICE_NOT_OVERRIDDEN: {
+    status: 409,
+    text: "{what} {name} is defined by provider '{source}': remove it there",
+  },
+  ERR_SLUICE_STATE_FILE: { status: 500, text: 'the state file {path}: {reason}' },
   ERR_SLUICE_DRAIN_CANCELLED: {
     status: 409,
     text: 'the drain of {backend} in pool {pool} was ended: {reason}',

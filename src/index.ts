@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
 import { AdminServer } from './admin/server.ts';
+import type { AdminSource, EventListener } from './admin/source.ts';
+import { type Difference, differences } from './config/differences.ts';
+import { printModel } from './config/print.ts';
 import type { Config } from './config/schema.ts';
 import {
   automaticWorkers,
@@ -14,6 +17,7 @@ import {
 import type { Applied } from './control/controller.ts';
 import { Core } from './control/core.ts';
 import type { Events } from './control/events.ts';
+import { Overrides } from './control/overrides.ts';
 import { Pool, type Waiting } from './control/pool.ts';
 import type { Bound } from './control/records.ts';
 import { until } from './control/waiting.ts';
@@ -24,24 +28,33 @@ import { renderPrometheus } from './metrics/prometheus.ts';
 import { readStats, type Stats } from './metrics/stats.ts';
 import { build } from './model/build.ts';
 import { limits } from './model/limits.ts';
-import type { Backend, Desired, Settings } from './model/types.ts';
+import type { Backend, Desired, Flag, Settings } from './model/types.ts';
 import { FileProvider } from './providers/file.ts';
 import { type Duration, desiredFrom, timeoutFrom } from './providers/inputs.ts';
 import { merge } from './providers/merge.ts';
+import { StatedProvider } from './providers/stated.ts';
 import type { MetricsView } from './shm/read.ts';
 
+export type { Difference } from './config/differences.ts';
 export { jsonSchema } from './config/json-schema.ts';
 export { loadConfigFile } from './config/load.ts';
 export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config/schema.ts';
 export type { Applied } from './control/controller.ts';
 export type { Events } from './control/events.ts';
+export type { Overrides, Overriding } from './control/overrides.ts';
 export type { Draining, Pool, Waiting } from './control/pool.ts';
 export type { Bound, DrainResult } from './control/records.ts';
 export { type ErrorCode, errorCodes, type Issue, SluiceError } from './errors.ts';
 export { createLogger, type Logger, type LogLevel } from './log.ts';
 export type { HealthReport } from './metrics/health.ts';
 export type { Stats } from './metrics/stats.ts';
+export type { Flag } from './model/types.ts';
 export type { Duration } from './providers/inputs.ts';
+export type {
+  ImageMapping,
+  OverridesDocument,
+  RouteConfig,
+} from './providers/overrides.ts';
 export type { BackendView, MetricsView, PoolView } from './shm/read.ts';
 
 // A configuration in a file, which `reload` reads again.
@@ -60,6 +73,13 @@ export interface Options {
   readonly ackTimeout?: Duration | undefined;
 }
 
+export interface Configuration {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly flags: readonly Flag[];
+  // The provider whose definition is in force: by `listener NAME` and `pool NAME`.
+  readonly owners: ReadonlyMap<string, string>;
+}
+
 export interface Closing extends Waiting {
   // How long connections may go on; the longest drainTimeout of all pools unless stated.
   readonly timeout?: Duration | undefined;
@@ -74,14 +94,22 @@ const version = (
   }
 ).version;
 
+// Equal when the admin API answers the same way at the same place.
+const adminText = ({ adminListen, adminTokens }: Settings): string =>
+  JSON.stringify([adminListen?.text, adminTokens]);
+
 class LoadBalancer extends EventEmitter<Events> {
+  // Definitions made at run time.
+  readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
+  readonly #listeners = new Set<EventListener>();
   #admin: AdminServer | undefined;
 
   constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
     super();
     this.#core = core(this);
+    this.overrides = new Overrides(this.#core);
     this.#file = file;
   }
 
@@ -114,7 +142,7 @@ class LoadBalancer extends EventEmitter<Events> {
   // Replaces the whole configuration. What stays the same keeps its sockets and connections; what
   // is gone is drained in the background. Throws ERR_SLUICE_CONFIG before anything changes.
   async apply(config: Config, { signal }: Waiting = {}): Promise<Applied> {
-    const source = this.#file === undefined ? 'api' : 'file';
+    const source = this.#file === undefined ? 'config' : 'file';
     const desired = await until(desiredFrom(config, source), signal);
     return this.#replace(desired, signal);
   }
@@ -126,10 +154,27 @@ class LoadBalancer extends EventEmitter<Events> {
     return this.#replace(await until(this.#file.load(), signal), signal);
   }
   async #replace(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<Applied> {
-    const former = this.settings.adminListen?.text;
-    const applied = await this.#core.replace(desired, signal);
-    if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+    const former = adminText(this.settings);
+    const applied = await this.#core.replace(desired, {
+      signal,
+      forgetsOverrides: this.#file === undefined,
+    });
+    if (adminText(this.settings) !== former) await this.#listenAdmin();
     return applied;
+  }
+
+  // What is in force, whoever stated it, in the language of configuration files; and what is
+  // stated and not in force.
+  configuration(): Configuration {
+    const { model, flags, owners } = this.#core.controller.merged;
+    return { config: printModel(model), flags, owners };
+  }
+  // How what is in force differs from what the file says now. Throws ERR_SLUICE_NO_FILE, and what
+  // is wrong with the file.
+  async diff({ signal }: Waiting = {}): Promise<Difference[]> {
+    if (this.#file === undefined) throw new SluiceError('ERR_SLUICE_NO_FILE');
+    const { model } = merge([await until(this.#file.load(), signal)]);
+    return differences(printModel(build(model)), this.configuration().config);
   }
 
   // Figures as of now, from the shared memory. These throw ERR_SLUICE_CLOSED after `close`.
@@ -170,11 +215,37 @@ class LoadBalancer extends EventEmitter<Events> {
   }
 
   async #listenAdmin(): Promise<void> {
-    const listen = this.settings.adminListen;
+    const { adminListen: listen, adminTokens: tokens } = this.settings;
     await this.#admin?.close();
     this.#admin = undefined;
     if (listen === undefined) return;
-    this.#admin = await AdminServer.start({ listen, source: this, log: this.#core.log });
+    const source = this.#adminSource();
+    this.#admin = await AdminServer.start({ listen, tokens, source, log: this.#core.log });
+  }
+
+  #adminSource(): AdminSource {
+    const core = this.#core;
+    const source = this.#file === undefined ? 'api' : 'file';
+    return {
+      get model() {
+        return core.controller.model;
+      },
+      health: () => this.health(),
+      metrics: () => this.metrics(),
+      view: () => this.view(),
+      address: (listener) => this.address(listener),
+      pool: (name) => this.pool(name),
+      sourceOf: () => source,
+      listen: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+    };
+  }
+
+  // For `createLoadBalancer` only.
+  static tell(lb: LoadBalancer, name: string, detail: Readonly<Record<string, unknown>>): void {
+    for (const listener of lb.#listeners) listener(name, detail);
   }
 
   // For `createLoadBalancer` only.
@@ -197,6 +268,7 @@ export type { LoadBalancer };
 const emitter =
   (lb: LoadBalancer) =>
   <K extends keyof Events>(event: K, ...args: Events[K]): void => {
+    LoadBalancer.tell(lb, event, { ...args[0] });
     queueMicrotask(() =>
       (lb.emit as (event: K, ...args: Events[K]) => boolean).call(lb, event, ...args),
     );
@@ -218,7 +290,7 @@ export async function createLoadBalancer(
   { signal, logger, ackTimeout = 2000 }: Options = {},
 ): Promise<LoadBalancer> {
   const file = sourceOf(source);
-  const desired = await until(file?.load() ?? desiredFrom(source as Config, 'api'), signal);
+  const desired = await until(file?.load() ?? desiredFrom(source as Config, 'config'), signal);
   const { settings } = build(merge([desired]).model);
   signal?.throwIfAborted();
   const addon = loadAddon();
@@ -238,7 +310,7 @@ export async function createLoadBalancer(
       engine: settings.engine,
       cpus,
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
-      provider: file,
+      provider: file ?? new StatedProvider('config'),
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),

@@ -31,7 +31,8 @@ export const sourceFolders: Readonly<Record<string, readonly string[]>> = {
   addon: ['errors', 'shm/layout.gen'],
   metrics: ['shm/read', 'shm/layout.gen', 'model', 'errors'],
   control: ['model', 'providers', 'health', 'shm', 'addon', 'errors', 'log'],
-  admin: ['control', 'metrics', 'model', 'errors', 'log'],
+  // Bodies are written in the language of configurations.
+  admin: ['control', 'metrics', 'config', 'model', 'shm/read', 'shm/histogram', 'errors', 'log'],
   dashboard: ['admin/api-types'],
 };
 

@@ -3,6 +3,7 @@
 import { Option } from 'commander';
 import { parseAddress } from '../config/address.ts';
 import type { Config } from '../config/schema.ts';
+import { adminDefault } from '../config/schema-admin.ts';
 import { type LogLevel, logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import type { EngineChoice } from '../model/types.ts';
@@ -14,8 +15,6 @@ export interface Overrides {
   readonly logLevel?: LogLevel;
   readonly admin?: string;
 }
-
-export const adminDefault = '127.0.0.1:9123';
 
 export const overrideOptions = (): Option[] => [
   new Option('--workers <n>', 'worker threads, or auto: one for each processor').env(
@@ -48,7 +47,7 @@ function adminOf(stated: string | undefined, config: Config): Config['admin'] {
   if (parseAddress(stated, '127.0.0.1') === undefined) {
     throw new UsageError(`--admin is '${stated}': expected host:port, unix:/path or off`);
   }
-  return { listen: stated };
+  return { ...config.admin, listen: stated };
 }
 
 // Throws a UsageError.

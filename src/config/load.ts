@@ -12,11 +12,12 @@ import type {
   StatedAddress,
   StatedBackend,
 } from '../model/types.ts';
-import { parseAddress, parseBackendAddress } from './address.ts';
+import { parseBackendAddress } from './address.ts';
 import { accepted, defaults, duration } from './defaults.ts';
 import { listenerOf } from './listener.ts';
 import { type Key, pathText } from './paths.ts';
 import { type BackendConfig, type Config, configSchema, type PoolConfig } from './schema.ts';
+import { adminOf } from './schema-admin.ts';
 import { modesWith } from './schema-listener.ts';
 
 export type { Config } from './schema.ts';
@@ -42,7 +43,7 @@ function unknownKey(parent: unknown, key: string): { expected: string; message: 
   return { expected, message: `expected ${expected}` };
 }
 
-function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined): Issue[] {
+export function issuesOf(error: z.ZodError, input: unknown, locate: Locate | undefined): Issue[] {
   const make = (path: readonly PropertyKey[], expected: string, message: string): Issue => {
     const line = locate?.(path as readonly Key[]);
     const value = valueAt(input, path);
@@ -114,14 +115,14 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
   };
 }
 
-function settingsOf(config: Config): Settings {
+function settingsOf(config: Config, issues: Issue[]): Settings {
   return {
     workers: config.workers === 'auto' ? undefined : config.workers,
     engine: config.engine ?? 'auto',
     maxConnections: config.maxConnections,
     logLevel: config.logLevel ?? 'info',
-    adminListen:
-      config.admin === undefined ? undefined : parseAddress(config.admin.listen, '127.0.0.1'),
+    ...adminOf(config.admin, issues),
+    stateFile: config.stateFile,
   };
 }
 
@@ -133,12 +134,17 @@ export function parseConfig(input: unknown, source: string, locate?: Locate): De
   const issues: Issue[] = [];
   const desired: Desired = {
     source,
-    settings: settingsOf(config),
+    layer: 'intent',
+    attached: [],
+    settings: settingsOf(config, issues),
     listeners: new Map(
-      Object.entries(config.listeners).map(([name, one]) => [name, listenerOf(name, one, issues)]),
+      Object.entries(config.listeners ?? {}).map(([name, one]) => [
+        name,
+        listenerOf(name, one, issues),
+      ]),
     ),
     pools: new Map(
-      Object.entries(config.pools).map(([name, one]) => [name, poolOf(name, one, issues)]),
+      Object.entries(config.pools ?? {}).map(([name, one]) => [name, poolOf(name, one, issues)]),
     ),
   };
   if (issues.length > 0) throw configError(issues);
@@ -178,7 +184,8 @@ export async function readDocument(path: string): Promise<Document> {
     }
     return undefined;
   };
-  return { input: document.toJS() ?? {}, locate };
+  // An empty file states nothing, `{}` states that there is nothing: only that is meant.
+  return { input: document.toJS() ?? null, locate };
 }
 
 const nameOf = (key: unknown): string => String((key as { value?: unknown } | null)?.value ?? key);

@@ -50,7 +50,7 @@ const parsed = (parse: (text: string) => Parsed, what: string) =>
     }
   });
 
-const route = z.strictObject({
+export const route = z.strictObject({
   hosts: z
     .array(parsed(parseHost, 'a host name'), { error: "expected a list like ['www.example.com']" })
     .min(1, { error: 'expected at least one host; without `hosts` a route is for every host' })

@@ -4,7 +4,8 @@
 import { z } from 'zod';
 import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
-import { addressExpected, parseAddress, parseBackendAddress } from './address.ts';
+import { addressExpected, parseBackendAddress } from './address.ts';
+import { admin } from './schema-admin.ts';
 import { listener } from './schema-listener.ts';
 import { connections, count, duration, name, oneOf } from './schema-parts.ts';
 
@@ -26,7 +27,7 @@ export const backendSchema = z.union(
   { error: `expected ${addressExpected}, or { address, weight }` },
 );
 
-const pool = z.strictObject({
+export const pool = z.strictObject({
   strategy: oneOf(
     ['round_robin', 'least_connections', 'p2c'],
     'How a backend is chosen. Default round_robin.',
@@ -79,18 +80,14 @@ export const configSchema = z
       1,
     ).optional(),
     logLevel: oneOf(logLevels, 'Default info.').optional(),
-    admin: z
-      .strictObject({
-        listen: z
-          .string()
-          .refine((text) => parseAddress(text, '127.0.0.1') !== undefined, {
-            error: `expected ${addressExpected}`,
-          })
-          .describe('Where the admin API answers. `:port` is this host only.'),
-      })
+    admin: admin.optional(),
+    stateFile: z
+      .string()
+      .regex(/^\//, { error: "expected an absolute path like '/var/lib/sluice/state.json'" })
+      .describe('Where changes made at run time are kept. Without: in memory alone.')
       .optional(),
-    listeners: named(listener, limits.listenersMax, 'listeners'),
-    pools: named(pool, limits.poolsMax, 'pools'),
+    listeners: named(listener, limits.listenersMax, 'listeners').optional(),
+    pools: named(pool, limits.poolsMax, 'pools').optional(),
   })
   .meta({ title: 'Configuration of sluice' });
 

@@ -32,3 +32,13 @@ export function parseSize(text: string): number | undefined {
   const bytes = Math.round(amount * sizeUnits[found[2] as keyof typeof sizeUnits]);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
+
+const textOf = (value: number, units: Readonly<Record<string, number>>): string => {
+  const fitting = Object.entries(units).filter(([, unit]) => value % unit === 0);
+  const [name = '', unit = 1] = fitting.at(-1) ?? [];
+  return `${value / unit}${name}`;
+};
+
+// In the largest unit of which it is a whole number.
+export const durationText = (ms: number): string => textOf(ms, durationUnits);
+export const sizeText = (bytes: number): string => textOf(bytes, sizeUnits);

@@ -4,11 +4,10 @@
 import type { Fleet } from '../addon/fleet.ts';
 import { SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { build } from '../model/build.ts';
-import { type Changes, diff, isEmpty } from '../model/diff.ts';
+import { type Changes, isEmpty } from '../model/diff.ts';
 import { limits } from '../model/limits.ts';
-import type { Model } from '../model/types.ts';
-import { type Merged, merge, unmerged } from '../providers/merge.ts';
+import type { Flag, Model } from '../model/types.ts';
+import { type Merged, unmerged } from '../providers/merge.ts';
 import type { Provider } from '../providers/provider.ts';
 import { Publisher } from '../shm/publish.ts';
 import type { Reader } from '../shm/read.ts';
@@ -16,8 +15,9 @@ import { nextSequence, type Region, sequenceOf } from '../shm/region.ts';
 import type { Acks, Target } from './acks.ts';
 import { cancelled, Drains } from './drains.ts';
 import type { Emit } from './events.ts';
-import { ending, openListeners, removeSocketFile, takenOver } from './listeners.ts';
+import { removeSocketFile } from './listeners.ts';
 import { Live } from './live.ts';
+import { prepare } from './preparing.ts';
 import type { BackendRecord, DrainResult, OpenedListener } from './records.ts';
 import { type Outcome, State } from './state.ts';
 import { until } from './waiting.ts';
@@ -36,8 +36,12 @@ export interface ControllerParts {
   readonly acks: Acks;
   // In the order in which later ones win.
   readonly providers: readonly Provider[];
+  // Whether a backend that comes is drained from the beginning.
+  readonly isDrained: (pool: string, backend: string) => boolean;
   // In force when the configuration states none.
   readonly maxConnections: number;
+  // After which a port is tried again that somebody else had.
+  readonly reopenMs: number;
   readonly emit: Emit;
   readonly log: Logger;
 }
@@ -77,9 +81,12 @@ export class Controller {
   readonly #queue: Intent[] = [];
   #gone: Gone[] = [];
   #merged: Merged = unmerged;
+  // Why listeners that are wanted for attached routes alone could not be opened, by name.
+  readonly #refused = new Map<string, string>();
   #running = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
+  #reopen: NodeJS.Timeout | undefined;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
@@ -98,6 +105,9 @@ export class Controller {
 
   get model(): Model {
     return this.#merged.model;
+  }
+  get merged(): Merged {
+    return this.#merged;
   }
   get sequence(): number {
     return sequenceOf(this.live.generation);
@@ -161,6 +171,7 @@ export class Controller {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
+    clearTimeout(this.#reopen);
     for (const intent of this.#queue.splice(0)) intent.reject(new SluiceError('ERR_SLUICE_CLOSED'));
     this.drains.cancelAll('the balancer closes');
   }
@@ -189,18 +200,18 @@ export class Controller {
     let committed: Committed;
     try {
       const slot = await acks.awaitSnapshotSlot(this.live.generation);
-      const before = providers.map((provider) => [provider, provider.state()] as const);
+      const restore = providers.map((provider) => provider.checkpoint());
       for (const intent of batch) {
         if (!intent.signal?.aborted && accept(intent)) accepted.push(intent);
       }
       try {
         committed = this.#commit(slot);
       } catch (error) {
-        for (const [provider, state] of before) provider.restore(state);
+        for (const back of restore) back();
         throw error;
       }
     } catch (error) {
-      return this.#refused(accepted, batch, error);
+      return this.#fail(accepted, batch, error);
     }
     try {
       const late = await acks.wait(committed.target);
@@ -211,7 +222,7 @@ export class Controller {
     return false;
   }
 
-  async #refused(
+  async #fail(
     accepted: readonly Intent[],
     batch: readonly Intent[],
     error: unknown,
@@ -228,29 +239,21 @@ export class Controller {
   // Everything between the providers' statements and the workers' wake-up. Throws before anything
   // has changed, or not at all.
   #commit(snapshotSlot: number | undefined): Committed {
-    const { fleet, region, acks, providers } = this.#parts;
-    const states = providers.map((provider) => provider.state());
-    const merged = merge(states, this.#merged);
-    const model = build(merged.model);
-    const changes = diff(this.#merged.model, model);
-    const structural =
-      this.#gone.length > 0 || this.state.needsSnapshot(changes) || this.sequence === 0;
-    if (structural && snapshotSlot === undefined) {
-      throw new SluiceError('ERR_SLUICE_NO_SNAPSHOT_SLOT', { slots: limits.snapshotSlots });
-    }
-    this.#collect();
-    const taken = takenOver(changes);
-    this.state.checkRoom(changes, taken);
-    const former = ending(changes, taken).flatMap(
-      (name) => this.state.listeners.get(name)?.opened ?? [],
-    );
-    const inUse = [...this.state.listeners.values()].reduce(
-      (sum, { opened }) => sum + opened.descriptors.length,
-      0,
-    );
-    const opened = openListeners(fleet, changes, taken, region.workers, inUse);
-
-    this.#merged = { states, model };
+    const { region, acks, providers, fleet } = this.#parts;
+    const prepared = prepare({
+      fleet,
+      workers: region.workers,
+      state: this.state,
+      states: providers.map((provider) => provider.state()),
+      before: this.#merged,
+      refused: this.#refused,
+      needsSnapshot: (changes) => this.#needsSnapshot(changes, snapshotSlot),
+      collect: () => this.#collect(),
+    });
+    const { changes, structural, taken, former, opened, model } = prepared;
+    const flags = this.#merged.flags;
+    this.#merged = { ...prepared.merged, model };
+    this.#tellFlags(flags);
     const outcome = this.state.apply(changes, opened, taken);
     this.#writeLive(outcome);
     const gone = this.#gone.filter(({ record }) => record.retirement !== undefined);
@@ -277,8 +280,36 @@ export class Controller {
     return { target, gone, outcome, opened, changes, changed };
   }
 
+  #needsSnapshot(changes: Changes, slot: number | undefined): boolean {
+    const structural =
+      this.#gone.length > 0 || this.state.needsSnapshot(changes) || this.sequence === 0;
+    if (structural && slot === undefined) {
+      throw new SluiceError('ERR_SLUICE_NO_SNAPSHOT_SLOT', { slots: limits.snapshotSlots });
+    }
+    return structural;
+  }
+
+  // Logs what is newly left out. Listeners that could not be opened are tried again later.
+  #tellFlags(before: readonly Flag[]): void {
+    const known = new Set(before.map((flag) => JSON.stringify(flag)));
+    for (const flag of this.#merged.flags) {
+      if (!known.has(JSON.stringify(flag))) this.#parts.log.warn('not in force', { ...flag });
+    }
+    clearTimeout(this.#reopen);
+    if (this.#refused.size === 0) return;
+    this.#reopen = setTimeout(() => {
+      this.#refused.clear();
+      this.intend(() => {}).catch(() => {});
+    }, this.#parts.reopenMs);
+    this.#reopen.unref();
+  }
+
   #writeLive({ fresh, revived, retired, reweighted }: Outcome): void {
-    for (const record of fresh) this.live.begin(record);
+    for (const record of fresh) {
+      this.live.begin(record);
+      const isDrained = this.#parts.isDrained(record.pool.name, record.backend.id);
+      if (isDrained) this.live.admin(record, 'drain');
+    }
     for (const record of revived) {
       this.drains.cancel(record, 'the backend was added again');
       record.retirement?.reject(cancelled(record, 'the backend was added again'));

@@ -4,8 +4,9 @@ import type { Fleet } from '../addon/fleet.ts';
 import { reasonOf, SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Backend, Desired, EngineChoice } from '../model/types.ts';
-import { ApiProvider } from '../providers/api.ts';
-import type { Provider } from '../providers/provider.ts';
+import { restoreOverrides } from '../providers/definitions.ts';
+import { OverridesProvider } from '../providers/overrides.ts';
+import { Adopted, type Provider, type Replaceable, type Watcher } from '../providers/provider.ts';
 import { type MetricsView, Reader } from '../shm/read.ts';
 import { Region } from '../shm/region.ts';
 import { Acks } from './acks.ts';
@@ -15,6 +16,7 @@ import { removeSocketFile } from './listeners.ts';
 import { Monitor } from './monitor.ts';
 import { remedyOf } from './remedy.ts';
 import { routeKey } from './state.ts';
+import { readState, StateFile } from './state-file.ts';
 
 export interface CoreOptions {
   readonly fleet: Fleet;
@@ -23,12 +25,14 @@ export interface CoreOptions {
   readonly cpus: readonly number[];
   // In force when the configuration states none.
   readonly maxConnections: number;
-  // The provider of the configuration when it is not the programming interface itself.
-  readonly provider: Provider | undefined;
+  // Of the configuration.
+  readonly provider: Replaceable;
+  readonly watchers?: readonly Watcher[];
   readonly emit: Emit;
   readonly log: Logger;
   // How long a worker may take to follow a change.
   readonly ackTimeoutMs: number;
+  readonly reopenMs?: number;
   // Without a turn for so long a worker is stuck.
   readonly stuckAfterMs: number;
   readonly version: string;
@@ -40,12 +44,19 @@ const connectionsReserved = 131_072;
 const startTimeoutMs = 10_000;
 const heartbeatCheckMs = 500;
 const stopBoundMs = 3000;
+const defaultReopenMs = 10_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+export interface Replacing {
+  readonly signal?: AbortSignal | undefined;
+  // Whether changes made at run time go with the former configuration.
+  readonly forgetsOverrides: boolean;
+}
+
 export class Core {
   readonly controller: Controller;
-  readonly api: ApiProvider = new ApiProvider();
+  readonly overrides: OverridesProvider = new OverridesProvider();
   readonly reader: Reader;
   readonly log: Logger;
   readonly #options: CoreOptions;
@@ -53,7 +64,10 @@ export class Core {
   readonly #acks: Acks;
   readonly #monitor: Monitor;
   readonly #startedAtMs = Date.now();
+  readonly #watched: readonly (readonly [Watcher, Adopted])[];
+  readonly #providers: readonly Provider[];
   #closing: Promise<void> | undefined;
+  #stateFile: StateFile | undefined;
 
   constructor(options: CoreOptions) {
     this.#options = options;
@@ -65,13 +79,18 @@ export class Core {
     this.#monitor = new Monitor(this.reader, emit, log, watch);
     const { isStuck } = this.#monitor;
     this.#acks = new Acks(this.#region, { timeoutMs: options.ackTimeoutMs, isStuck });
+    this.#watched = (options.watchers ?? []).map((one) => [one, new Adopted(one)] as const);
+    const adopted = this.#watched.map(([, one]) => one);
+    this.#providers = [options.provider, ...adopted];
     this.controller = new Controller({
       region: this.#region,
       fleet: options.fleet,
       reader: this.reader,
       acks: this.#acks,
-      providers: options.provider === undefined ? [this.api] : [options.provider, this.api],
+      providers: [...this.#providers, this.overrides],
+      isDrained: (pool, id) => this.overrides.isDrained(pool, id),
       maxConnections: options.maxConnections,
+      reopenMs: options.reopenMs ?? defaultReopenMs,
       emit,
       log,
     });
@@ -89,7 +108,8 @@ export class Core {
   async start(desired: Desired<Backend>, signal: AbortSignal | undefined): Promise<void> {
     const { fleet, engine, cpus, provider } = this.#options;
     try {
-      (provider ?? this.api).restore(desired);
+      await this.#readState(desired.settings?.stateFile);
+      provider.replace(desired);
       const committed = this.controller.begin();
       try {
         const connectionsMax = connectionsReserved * this.workers;
@@ -102,33 +122,71 @@ export class Core {
       }
       this.#monitor.start();
       setImmediate(() => this.#announce(committed));
+      for (const [watcher, adopted] of this.#watched) {
+        watcher.start(() => void this.#adopt(watcher, adopted));
+      }
     } catch (error) {
       if (!this.#region.isClosed) this.#stop(stopBoundMs);
       throw error;
     }
   }
 
+  async #readState(path: string | undefined): Promise<void> {
+    if (path === undefined) return;
+    const document = await readState(path);
+    try {
+      if (document !== undefined) await restoreOverrides(this.overrides, document);
+    } catch (cause) {
+      const details = { path, reason: reasonOf(cause) };
+      throw new SluiceError('ERR_SLUICE_STATE_FILE', details, { cause });
+    }
+    this.#stateFile = new StateFile(path, this.overrides);
+  }
+
   // As the providers state it now, published or not.
   isWanted(pool: string, id: string): boolean {
-    return this.api.states(pool, id) ?? this.isStatedElsewhere(pool, id);
+    return this.overrides.states(pool, id) ?? this.isStatedElsewhere(pool, id);
   }
-  // By another provider than the programming interface.
+  // By another provider than the overrides.
   isStatedElsewhere(pool: string, id: string): boolean {
-    return this.#options.provider?.state().pools.get(pool)?.backends.has(id) ?? false;
+    return this.#providers.some((one) => one.state().pools.get(pool)?.backends.has(id) ?? false);
+  }
+
+  // Whether images are mapped differently now, watchers look.
+  overridden(): void {
+    for (const [watcher] of this.#watched) watcher.overridden?.();
+  }
+  // Resolves when the state file has what was changed until now. Throws ERR_SLUICE_STATE_FILE.
+  async save(): Promise<void> {
+    await this.#stateFile?.save();
+  }
+
+  // A watcher states something new. What cannot be published leaves its last good statement.
+  async #adopt(watcher: Watcher, adopted: Adopted): Promise<void> {
+    try {
+      await this.controller.intend(() => adopted.take());
+    } catch (error) {
+      if (this.isClosed) return;
+      this.log.error('provider: not taken over, its former state stays', {
+        provider: watcher.source,
+        error,
+      });
+    }
   }
 
   // Replaces all that the configuration's provider states.
-  replace(desired: Desired<Backend>, signal?: AbortSignal): Promise<Applied> {
-    const provider = this.#options.provider ?? this.api;
+  replace(desired: Desired<Backend>, { signal, forgetsOverrides }: Replacing): Promise<Applied> {
+    const { provider } = this.#options;
     return this.controller.intend(() => {
       const before = this.controller.model.settings;
-      for (const key of ['workers', 'engine'] as const) {
+      for (const key of ['workers', 'engine', 'stateFile'] as const) {
         const to = desired.settings?.[key];
         if (to === before[key]) continue;
         const details = { key, from: before[key] ?? 'auto', to: to ?? 'auto' };
         throw new SluiceError('ERR_SLUICE_RESTART_NEEDED', details);
       }
-      provider.restore({ ...desired, source: provider.source });
+      provider.replace({ ...desired, source: provider.source });
+      if (forgetsOverrides) this.overrides.clear();
     }, signal);
   }
 
@@ -183,6 +241,9 @@ export class Core {
     const longest = timeoutMs ?? Math.max(0, ...drainTimeouts);
     const end = performance.now() + longest;
     this.controller.close();
+    for (const [watcher] of this.#watched) {
+      watcher.stop().catch((error: unknown) => this.log.warn('provider: stop', { error }));
+    }
     this.#options.fleet.drain();
     // Workers that answer tell when they have taken what is queued and have nothing left.
     while (performance.now() < end && !signal?.aborted && this.#isBusy()) await pause(5);

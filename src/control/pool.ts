@@ -21,6 +21,8 @@ export interface Waiting {
 export interface Draining extends Waiting {
   // How long connections may go on; the pool's drainTimeout unless stated.
   readonly timeout?: Duration | undefined;
+  // false: resolves when no worker gives the backend new work, with nothing cut yet.
+  readonly wait?: boolean | undefined;
 }
 
 export class Pool {
@@ -43,20 +45,24 @@ export class Pool {
 
   // Throws ERR_SLUICE_BACKEND_EXISTS. One that is on its way out stays instead.
   async add(backend: BackendConfig, { signal }: Waiting = {}): Promise<void> {
-    const { controller, api } = this.#core;
+    const { controller, overrides } = this.#core;
     const made = await until(backendFrom(this.name, backend), signal);
     await controller.intend(() => {
       this.#settings();
       if (this.#core.isWanted(this.name, made.id)) {
         throw new SluiceError('ERR_SLUICE_BACKEND_EXISTS', { pool: this.name, backend: made.id });
       }
-      api.add(this.name, made);
+      overrides.add(this.name, made);
     }, signal);
+    await this.#core.save();
   }
 
   // Drains the backend and takes it out. The result says how many connections were cut.
-  async remove(backend: string, { timeout, signal }: Draining = {}): Promise<DrainResult> {
-    const { controller, api } = this.#core;
+  async remove(
+    backend: string,
+    { timeout, wait = true, signal }: Draining = {},
+  ): Promise<DrainResult> {
+    const { controller, overrides } = this.#core;
     const record = this.#record(backend);
     const timeoutMs = timeout === undefined ? undefined : timeoutFrom(timeout);
     const { id } = record.backend;
@@ -65,9 +71,11 @@ export class Pool {
         throw new SluiceError('ERR_SLUICE_NO_BACKEND', { pool: this.name, backend: id });
       }
       record.removeTimeoutMs = timeoutMs;
-      api.remove(this.name, id, this.#core.isStatedElsewhere(this.name, id));
+      overrides.remove(this.name, id, this.#core.isStatedElsewhere(this.name, id));
     }, signal);
-    return until(record.retirement?.done ?? Promise.resolve({ cut: 0 }), signal);
+    const done = record.retirement?.done ?? Promise.resolve({ cut: 0 });
+    await this.#core.save();
+    return wait ? until(done, signal) : { cut: 0 };
   }
 
   // Live: resolves in well under a millisecond.
@@ -79,21 +87,32 @@ export class Pool {
     const record = this.#record(backend);
     const value = weightFrom(weight);
     await this.#core.controller.changeLive((live) => {
-      this.#core.api.setWeight(this.name, record.backend.id, value);
+      this.#core.overrides.setWeight(this.name, record.backend.id, value);
       live.weight(record, value);
     }, signal);
+    await this.#core.save();
   }
 
   // Gives the backend no new work and resolves when its last connection has ended, or was cut when
   // the time was over. Ended by a signal, it still takes no new work, and nothing is cut.
-  async drain(backend: string, { timeout, signal }: Draining = {}): Promise<DrainResult> {
-    const { controller } = this.#core;
+  async drain(
+    backend: string,
+    { timeout, wait = true, signal }: Draining = {},
+  ): Promise<DrainResult> {
+    const { controller, overrides } = this.#core;
     const record = this.#record(backend);
     const timeoutMs =
       timeout === undefined ? this.#settings().drainTimeoutMs : timeoutFrom(timeout);
-    const { live } = await controller.changeLive((words) => words.admin(record, 'drain'), signal);
+    const { live } = await controller.changeLive((words) => {
+      overrides.setDrained(this.name, record.backend.id, true);
+      words.admin(record, 'drain');
+    }, signal);
+    const drained = controller.drains.start(record, timeoutMs, live);
+    drained.catch(() => {});
+    await this.#core.save();
+    if (!wait) return { cut: 0 };
     try {
-      return await until(controller.drains.start(record, timeoutMs, live), signal);
+      return await until(drained, signal);
     } catch (error) {
       if (signal?.aborted) controller.drains.cancel(record, 'the caller gave up');
       throw error;
@@ -102,10 +121,14 @@ export class Pool {
 
   // Takes new work again; ends a drain that goes on.
   async undrain(backend: string, { signal }: Waiting = {}): Promise<void> {
-    const { controller } = this.#core;
+    const { controller, overrides } = this.#core;
     const record = this.#record(backend);
     controller.drains.cancel(record, 'the backend was undrained');
-    await controller.changeLive((words) => words.admin(record, 'up'), signal);
+    await controller.changeLive((words) => {
+      overrides.setDrained(this.name, record.backend.id, false);
+      words.admin(record, 'up');
+    }, signal);
+    await this.#core.save();
   }
 
   #record(backend: string): BackendRecord {

@@ -47,6 +47,10 @@ export interface Settings {
   readonly maxConnections: number | undefined;
   readonly logLevel: LogLevel;
   readonly adminListen: StatedAddress | undefined;
+  // Of which a request of the admin API needs one, when there are any.
+  readonly adminTokens: readonly string[];
+  // Where changes made at run time are kept; undefined: in memory alone.
+  readonly stateFile: string | undefined;
 }
 
 export interface Listener {
@@ -142,12 +146,37 @@ export interface DesiredPool<B extends StatedBackend = StatedBackend> {
   readonly weights: ReadonlyMap<string, number>;
 }
 
+// Routes that a provider wants beside those of the listener's definition.
+export interface AttachedRoutes {
+  // Who wants them, for messages: `container web1`.
+  readonly origin: string;
+  readonly on:
+    | { readonly kind: 'name'; readonly listener: string }
+    // The listener that listens there already, whoever defines it; otherwise this one is opened,
+    // for as long as somebody wants routes of it. It has no routes itself.
+    | { readonly kind: 'open'; readonly listener: Listener };
+  readonly routes: readonly Route[];
+}
+
 export interface Desired<B extends StatedBackend = StatedBackend> {
   // Name of the provider.
   readonly source: string;
+  // What an override defines takes the place of what others define under the same name.
+  readonly layer: 'intent' | 'override';
   readonly settings: Settings | undefined;
   readonly listeners: ReadonlyMap<string, Listener>;
   readonly pools: ReadonlyMap<string, DesiredPool<B>>;
+  readonly attached: readonly AttachedRoutes[];
+}
+
+// Something that is stated and not in force.
+export interface Flag {
+  readonly source: string;
+  // Who within the provider; empty for itself.
+  readonly origin: string;
+  // `listener web`, `route a.example/api of listener web`.
+  readonly what: string;
+  readonly reason: string;
 }
 
 export interface Pool {
@@ -170,6 +199,8 @@ export const emptyModel: Model = {
     maxConnections: undefined,
     logLevel: 'info',
     adminListen: undefined,
+    adminTokens: [],
+    stateFile: undefined,
   },
   listeners: new Map(),
   pools: new Map(),

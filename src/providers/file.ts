@@ -2,7 +2,7 @@
 import { type Config, loadConfigFile, loadDesired, parseConfig } from '../config/load.ts';
 import { type Lookup, resolveDesired, systemLookup } from '../config/resolve.ts';
 import type { Backend, Desired } from '../model/types.ts';
-import { nothing, type Provider } from './provider.ts';
+import { StatedProvider } from './stated.ts';
 
 export interface FileOptions {
   // Settings that win over the file's, for example those of a command line.
@@ -10,20 +10,19 @@ export interface FileOptions {
   readonly lookup?: Lookup;
 }
 
-export class FileProvider implements Provider {
-  readonly source = 'file';
+export class FileProvider extends StatedProvider {
   readonly path: string;
   readonly #adjust: FileOptions['adjust'];
   readonly #lookup: Lookup;
-  #state: Desired<Backend> = nothing('file');
 
   constructor(path: string, { adjust, lookup = systemLookup }: FileOptions = {}) {
+    super('file');
     this.path = path;
     this.#adjust = adjust;
     this.#lookup = lookup;
   }
 
-  // Reads, checks and resolves the file, and leaves the stated state alone: `restore` takes it in.
+  // Reads, checks and resolves the file, and leaves the stated state alone: `replace` takes it in.
   // Throws ERR_SLUICE_CONFIG_FILE or ERR_SLUICE_CONFIG.
   async load(): Promise<Desired<Backend>> {
     const desired =
@@ -31,11 +30,5 @@ export class FileProvider implements Provider {
         ? await loadDesired(this.path, this.source)
         : parseConfig(this.#adjust(await loadConfigFile(this.path)), this.source);
     return resolveDesired(desired, this.#lookup);
-  }
-  state(): Desired<Backend> {
-    return this.#state;
-  }
-  restore(state: Desired<Backend>): void {
-    this.#state = state;
   }
 }

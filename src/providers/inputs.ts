@@ -6,8 +6,9 @@ import { type BackendConfig, backendSchema, type Config } from '../config/schema
 import { durationExpected, durationMaxMs, parseDuration } from '../config/units.ts';
 import { SluiceError } from '../errors.ts';
 import type { Backend, Desired } from '../model/types.ts';
+import { nothing } from './provider.ts';
 
-export type { BackendConfig, Config } from '../config/schema.ts';
+export type { BackendConfig, Config, ListenerConfig, PoolConfig } from '../config/schema.ts';
 
 // Text like '30s', or milliseconds.
 export type Duration = string | number;
@@ -45,23 +46,14 @@ export async function backendFrom(
     throw refused('backend', input, expected);
   }
   const stated = backendOf(checked.data);
+  const adding = {
+    settings: undefined,
+    backends: new Map([[stated.id, stated]]),
+    without: new Set<string>(),
+    weights: new Map<string, number>(),
+  };
   const desired = await resolveDesired(
-    {
-      source: 'api',
-      settings: undefined,
-      listeners: new Map(),
-      pools: new Map([
-        [
-          pool,
-          {
-            settings: undefined,
-            backends: new Map([[stated.id, stated]]),
-            without: new Set<string>(),
-            weights: new Map<string, number>(),
-          },
-        ],
-      ]),
-    },
+    { ...nothing('api'), pools: new Map([[pool, adding]]) },
     lookup,
   );
   const backend = desired.pools.get(pool)?.backends.get(stated.id);

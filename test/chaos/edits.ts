@@ -1,12 +1,12 @@
 // Configurations that follow each other while the traffic goes on. The listener and what good
 // clients need stay; everything around it changes.
-import type { Config } from '../../src/index.ts';
+import type { WholeConfig } from '../fixtures/balancers.ts';
 import type { Engine } from '../fixtures/scene.ts';
 import type { Backends } from './backends.ts';
 import { hosts } from './clients.ts';
 import type { Random } from './random.ts';
 
-type Listeners = Config['listeners'];
+type Listeners = WholeConfig['listeners'];
 
 const routesTo = Object.entries(hosts).map(([pool, host]) => ({ hosts: [host], pool }));
 
@@ -20,7 +20,7 @@ const listening = (routes: readonly object[]): Listeners[string] =>
 
 const keepAlive = { idleTimeout: '500ms' };
 
-export function baseConfig(engine: Engine, { good, bulk, rough }: Backends): Config {
+export function baseConfig(engine: Engine, { good, bulk, rough }: Backends): WholeConfig {
   return {
     workers: 2,
     engine,
@@ -40,7 +40,7 @@ export function baseConfig(engine: Engine, { good, bulk, rough }: Backends): Con
 }
 
 // One step away from the base: members left out or of another weight, routes and listeners added.
-export function editedConfig(engine: Engine, backends: Backends, random: Random): Config {
+export function editedConfig(engine: Engine, backends: Backends, random: Random): WholeConfig {
   const base = baseConfig(engine, backends);
   const some = (addresses: readonly string[], least: number) => {
     const out = random.below(addresses.length);

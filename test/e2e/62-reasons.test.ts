@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { Config, LoadBalancer } from '../../src/index.ts';
-import { metricsOf, simpleConfig, startBalancer } from '../fixtures/balancers.ts';
+import type { LoadBalancer } from '../../src/index.ts';
+import { metricsOf, simpleConfig, startBalancer, type WholeConfig } from '../fixtures/balancers.ts';
 import { type Client, openClient, type Target } from '../fixtures/clients.ts';
 import { deadPort, echo, startOrigin } from '../fixtures/origins.ts';
 import { startOriginProcess } from '../fixtures/programs.ts';
@@ -16,7 +16,7 @@ const scene = useScene();
 
 interface Case {
   readonly backend: string;
-  readonly listener?: Partial<Config['listeners'][string]>;
+  readonly listener?: Partial<WholeConfig['listeners'][string]>;
   // What ends the connection; `client` has had one byte echoed if `served`.
   readonly provoke?: (client: Client, lb: LoadBalancer) => unknown;
   readonly served?: boolean;

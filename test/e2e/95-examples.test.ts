@@ -7,8 +7,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import type { HttpListenerConfig } from '../../src/config/schema-listener.ts';
-import { type Config, errorCodes, jsonSchema } from '../../src/index.ts';
-import { simpleConfig, startBalancer } from '../fixtures/balancers.ts';
+import { errorCodes, jsonSchema } from '../../src/index.ts';
+import { simpleConfig, startBalancer, type WholeConfig } from '../fixtures/balancers.ts';
 import { exchange, type Target } from '../fixtures/clients.ts';
 import { askOnce } from '../fixtures/http-clients.ts';
 import { message, type Serve, startHttpOrigin } from '../fixtures/http-origins.ts';
@@ -177,7 +177,7 @@ describe('the documents', () => {
 // The first configuration of docs/http.md, and what its table says of requests.
 it.each(engines)('docs/http.md tells the route of each of its requests, on %s', async (engine) => {
   const text = read('docs/http.md');
-  const config = parse(/```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '') as Config;
+  const config = parse(/```yaml\n([\s\S]*?)```/.exec(text)?.[1] ?? '') as WholeConfig;
   const names = Object.keys(config.pools);
   const serve: Serve = async (call, name) => call.send(message(name));
   const origins = await Promise.all(names.map((name) => startHttpOrigin(scene, serve, { name })));

@@ -11,6 +11,7 @@ import { SluiceError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/log.ts';
 import type { HealthReport } from '../../../src/metrics/health.ts';
 import type { StatedAddress } from '../../../src/model/types.ts';
+import { fakeSource } from '../../fixtures/fake-admin.ts';
 
 const report: HealthReport = {
   status: 'healthy',
@@ -37,7 +38,7 @@ interface Given {
 async function started({ listen, health = () => report }: Given = {}): Promise<AdminServer> {
   const address = listen ?? ipAddress('127.0.0.1', 0);
   if (address === undefined) throw new Error('no address');
-  const source = { health, metrics: () => 'up 1\n' };
+  const source = fakeSource({ health, metrics: () => 'up 1\n' });
   const server = await AdminServer.start({ listen: address, source, log });
   servers.push(server);
   return server;
