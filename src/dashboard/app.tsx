@@ -4,7 +4,7 @@ import { duration } from './format.ts';
 import { hrefOf, view } from './location.ts';
 import { Badge } from './parts/badge.tsx';
 import { Dialogs, isHelpOpen, TokenPrompt } from './parts/dialog.tsx';
-import { health, link, nowMs, stats, version } from './store.ts';
+import { health, link, nowMs, stats, trouble, version } from './store.ts';
 import { nextTheme, theme } from './theme.ts';
 import { type View, views } from './view-names.ts';
 import { Containers } from './views/containers.tsx';
@@ -103,6 +103,13 @@ function Navigation() {
 
 function Banner() {
   const { state, reason, sinceMs } = link.value;
+  if (state === 'live' && trouble.value !== '') {
+    return (
+      <div class="banner" role="alert">
+        <b>Not all figures can be read.</b> <span class="muted">{trouble.value}</span>
+      </div>
+    );
+  }
   if (state !== 'lost') return null;
   const since = Math.max(0, (nowMs.value - sinceMs) / 1000);
   return (

@@ -61,25 +61,55 @@ function countRates(atMs: number): void {
   rates.forget(atMs - 60_000);
 }
 
-// Asks for what is shown. Every answer is taken or none, so that a view never mixes two moments.
+async function read<T>(path: string, take: (answer: T) => void): Promise<void> {
+  take(await ask<T>(path));
+}
+
+// Asks for what is shown. What one question fails of does not keep the other answers away.
 async function poll(): Promise<void> {
   const isSlow = polls++ % slowPolls === 0;
-  const [health, listeners, pools, routes, slow] = await Promise.all([
-    ask<HealthAnswer>('/health'),
-    ask<readonly ListenerAnswer[]>('/listeners'),
-    ask<readonly PoolAnswer[]>('/pools'),
-    view.value === 'routes' ? ask<readonly RouteAnswer[]>('/routes') : store.routes.value,
-    isSlow
-      ? Promise.all([ask<ContainersAnswer>('/containers'), ask<ConfigAnswer>('/config')])
-      : undefined,
-  ]);
-  store.health.value = health;
-  store.listeners.value = listeners;
-  store.pools.value = pools;
-  store.routes.value = routes;
-  if (slow !== undefined) [store.containers.value, store.config.value] = slow;
+  const reads = [
+    read<HealthAnswer>('/health', (answer) => {
+      store.health.value = answer;
+    }),
+    read<readonly ListenerAnswer[]>('/listeners', (answer) => {
+      store.listeners.value = answer;
+    }),
+    read<readonly PoolAnswer[]>('/pools', (answer) => {
+      store.pools.value = answer;
+    }),
+  ];
+  if (view.value === 'routes') {
+    const take = (answer: readonly RouteAnswer[]): void => {
+      store.routes.value = answer;
+    };
+    reads.push(read('/routes', take));
+  }
+  if (isSlow) {
+    const takeContainers = (answer: ContainersAnswer): void => {
+      store.containers.value = answer;
+    };
+    const takeConfig = (answer: ConfigAnswer): void => {
+      store.config.value = answer;
+    };
+    reads.push(read('/containers', takeContainers), read('/config', takeConfig));
+  }
+  const failures = (await Promise.allSettled(reads)).flatMap((read) =>
+    read.status === 'rejected' ? [read.reason as unknown] : [],
+  );
   countRates(Date.now());
   store.beat.value += 1;
+  report(failures);
+}
+
+// Whether the balancer is there is the stream's to say; a token that is refused is everybody's.
+function report(failures: readonly unknown[]): void {
+  const refused = failures.find((one) => one instanceof ApiError && one.status === 401);
+  if (refused !== undefined) failed(refused);
+  // What is seldom asked is asked again soon.
+  if (failures.length > 0) polls = 0;
+  const answered = failures.find((one) => one instanceof ApiError);
+  store.trouble.value = refused === undefined && answered !== undefined ? reasonOf(answered) : '';
 }
 
 // Asks at once, for example after a change; with `all` also for what is seldom asked.
@@ -100,13 +130,7 @@ const sleep = (ms: number): Promise<void> =>
 async function keepAsking(): Promise<void> {
   for (;;) {
     if (!document.hidden && store.link.value.state !== 'refused') {
-      try {
-        await poll();
-      } catch (error) {
-        // Whether the balancer is there is the stream's to say; a refused token is everybody's.
-        polls = 0;
-        if (error instanceof ApiError) failed(error);
-      }
+      await poll();
     }
     await sleep(pollMs);
   }

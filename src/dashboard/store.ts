@@ -28,6 +28,8 @@ export interface Link {
 }
 
 export const link = signal<Link>({ state: 'connecting', reason: '', sinceMs: Date.now() });
+// What the balancer answers to a question that it should be able to answer; empty when it does.
+export const trouble = signal('');
 export const version = signal<VersionAnswer | undefined>(undefined);
 export const health = signal<HealthAnswer | undefined>(undefined);
 export const stats = signal<StatsAnswer | undefined>(undefined);
