@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
+import { type DialectOptions, type Dialects, openDialects } from './admin/dialects.ts';
 import { AdminServer } from './admin/server.ts';
 import type { AdminSource, EventListener } from './admin/source.ts';
 import { type Difference, differences } from './config/differences.ts';
@@ -35,6 +36,7 @@ import { merge } from './providers/merge.ts';
 import { StatedProvider } from './providers/stated.ts';
 import type { MetricsView } from './shm/read.ts';
 
+export type { DialectOptions } from './admin/dialects.ts';
 export type { Difference } from './config/differences.ts';
 export { jsonSchema } from './config/json-schema.ts';
 export { loadConfigFile } from './config/load.ts';
@@ -42,7 +44,7 @@ export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config
 export type { Applied } from './control/controller.ts';
 export type { Events } from './control/events.ts';
 export type { Overrides, Overriding } from './control/overrides.ts';
-export type { Draining, Pool, Waiting } from './control/pool.ts';
+export type { Changing, Draining, Pool, Waiting } from './control/pool.ts';
 export type { Bound, DrainResult } from './control/records.ts';
 export { type ErrorCode, errorCodes, type Issue, SluiceError } from './errors.ts';
 export { createLogger, type Logger, type LogLevel } from './log.ts';
@@ -71,6 +73,8 @@ export interface Options {
   readonly logger?: Logger | undefined;
   // How long a worker may take to follow a change; default 2 s.
   readonly ackTimeout?: Duration | undefined;
+  // Of the dialects `/server` and `/api/routes` of the admin API.
+  readonly dialects?: DialectOptions | undefined;
 }
 
 export interface Configuration {
@@ -98,17 +102,27 @@ const version = (
 const adminText = ({ adminListen, adminTokens }: Settings): string =>
   JSON.stringify([adminListen?.text, adminTokens]);
 
+// What the admin API's dialects state.
+type StatedDialects = Readonly<Record<'servers' | 'domains', StatedProvider>>;
+
 class LoadBalancer extends EventEmitter<Events> {
   // Definitions made at run time.
   readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
   readonly #listeners = new Set<EventListener>();
+  readonly #stated: StatedDialects;
+  #dialects: Dialects | undefined;
   #admin: AdminServer | undefined;
 
-  constructor(core: (lb: LoadBalancer) => Core, file: FileProvider | undefined) {
+  constructor(
+    core: (lb: LoadBalancer) => Core,
+    file: FileProvider | undefined,
+    stated: StatedDialects,
+  ) {
     super();
     this.#core = core(this);
+    this.#stated = stated;
     this.overrides = new Overrides(this.#core);
     this.#file = file;
   }
@@ -214,28 +228,46 @@ class LoadBalancer extends EventEmitter<Events> {
     await this.close();
   }
 
+  async #openDialects(options: DialectOptions): Promise<void> {
+    const { stateFile } = this.settings;
+    const serversFile = stateFile === undefined ? undefined : `${stateFile}.servers`;
+    this.#dialects = await openDialects(this.#adminSource(), { serversFile, ...options });
+  }
+
   async #listenAdmin(): Promise<void> {
     const { adminListen: listen, adminTokens: tokens } = this.settings;
     await this.#admin?.close();
     this.#admin = undefined;
-    if (listen === undefined) return;
+    const dialects = this.#dialects;
+    if (listen === undefined || dialects === undefined) return;
     const source = this.#adminSource();
-    this.#admin = await AdminServer.start({ listen, tokens, source, log: this.#core.log });
+    const { log } = this.#core;
+    this.#admin = await AdminServer.start({ listen, tokens, source, dialects, log });
   }
 
   #adminSource(): AdminSource {
-    const core = this.#core;
-    const source = this.#file === undefined ? 'api' : 'file';
+    const { controller } = this.#core;
     return {
       get model() {
-        return core.controller.model;
+        return controller.model;
       },
+      get owners() {
+        return controller.merged.owners;
+      },
+      file: this.#file?.path,
+      overrides: this.overrides,
+      configuration: () => this.configuration(),
+      diff: () => this.diff(),
+      reload: () => this.reload(),
+      statements: (dialect) => ({
+        state: (desired) => this.#core.restate(this.#stated[dialect], desired),
+        flags: () => controller.merged.flags.filter(({ source }) => source === dialect),
+      }),
       health: () => this.health(),
       metrics: () => this.metrics(),
       view: () => this.view(),
       address: (listener) => this.address(listener),
       pool: (name) => this.pool(name),
-      sourceOf: () => source,
       listen: (listener) => {
         this.#listeners.add(listener);
         return () => this.#listeners.delete(listener);
@@ -249,9 +281,15 @@ class LoadBalancer extends EventEmitter<Events> {
   }
 
   // For `createLoadBalancer` only.
-  static async start(lb: LoadBalancer, desired: Desired<Backend>, signal?: AbortSignal) {
+  static async start(
+    lb: LoadBalancer,
+    desired: Desired<Backend>,
+    dialects: DialectOptions,
+    signal?: AbortSignal,
+  ) {
     await lb.#core.start(desired, signal);
     try {
+      await lb.#openDialects(dialects);
       await lb.#listenAdmin();
     } catch (error) {
       await lb.close({ timeout: 0 });
@@ -287,7 +325,7 @@ function sourceOf(source: Config | ConfigFile | string | URL): FileProvider | un
 // ERR_SLUICE_PLATFORM, ERR_SLUICE_ADDON_NOT_FOUND, ERR_SLUICE_START; then nothing runs.
 export async function createLoadBalancer(
   source: Config | ConfigFile | string | URL,
-  { signal, logger, ackTimeout = 2000 }: Options = {},
+  { signal, logger, ackTimeout = 2000, dialects = {} }: Options = {},
 ): Promise<LoadBalancer> {
   const file = sourceOf(source);
   const desired = await until(file?.load() ?? desiredFrom(source as Config, 'config'), signal);
@@ -304,6 +342,7 @@ export async function createLoadBalancer(
   const cpus = Array.from({ length: workers }, (_, worker) => cpuOf(worker));
   const fleet = openFleet(addon, workers);
   const log = logger ?? createLogger({ level: settings.logLevel });
+  const stated = { servers: new StatedProvider('servers'), domains: new StatedProvider('domains') };
   const make = (lb: LoadBalancer): Core =>
     new Core({
       fleet,
@@ -311,11 +350,12 @@ export async function createLoadBalancer(
       cpus,
       maxConnections: defaultMaxConnections(workers, openFilesLimit()),
       provider: file ?? new StatedProvider('config'),
+      stated: Object.values(stated),
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  return LoadBalancer.start(new LoadBalancer(make, file), desired, signal);
+  return LoadBalancer.start(new LoadBalancer(make, file, stated), desired, dialects, signal);
 }

@@ -45,6 +45,8 @@ function counts(
   };
 }
 
+const ownerOf = (source: AdminSource, what: string): string => source.owners.get(what) ?? 'none';
+
 export function version(source: AdminSource, now: number = Date.now()): VersionAnswer {
   const view = source.view();
   const workers = view.reader.workers();
@@ -67,7 +69,7 @@ export function listenerAnswer(
   const totals = reader.listener(slot, incarnation);
   return {
     name,
-    source: source.sourceOf('listener', name),
+    source: ownerOf(source, `listener ${name}`),
     mode,
     address: boundText(source.address(name)),
     routes: routes.length,
@@ -89,12 +91,19 @@ export function routeAnswer(
   { host, pathPrefix, pool, slot, incarnation }: RouteView,
 ): RouteAnswer {
   const { name, mode } = listener;
+  const owners = source.owners;
+  // An attached route's owner and who wants it there; others are the listener's.
+  const [owner = '', ...origin] = (owners.get(`route ${name} ${host} ${pathPrefix}`) ?? '').split(
+    ' ',
+  );
+  const id = owner === 'api' && origin[0] === 'route' ? origin.slice(1).join(' ') : undefined;
   return {
+    ...(id === undefined ? {} : { id }),
     listener: name,
     host,
     pathPrefix,
     pool,
-    source: source.sourceOf('listener', name),
+    source: owner === '' ? ownerOf(source, `listener ${name}`) : owner,
     ...(mode === 'http'
       ? {
           requests: counts(
@@ -145,7 +154,7 @@ export function backendAnswer(
     id,
     address,
     pool: pool.name,
-    source: source.sourceOf('pool', pool.name),
+    source: ownerOf(source, `pool ${pool.name}`),
     state,
     health,
     weight,
@@ -164,7 +173,7 @@ export function poolAnswer(source: AdminSource, view: MetricsView, pool: PoolVie
   const totals = view.reader.pool(slot, incarnation);
   return {
     name,
-    source: source.sourceOf('pool', name),
+    source: ownerOf(source, `pool ${name}`),
     strategy,
     connections: totals.connections,
     connectionsTotal: totals.connectionsTotal,

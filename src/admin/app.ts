@@ -2,6 +2,10 @@
 // when the socket listens already, because Fastify takes its time.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../log.ts';
+import { backendWrites } from './backend-writes.ts';
+import { speak } from './dialect-http.ts';
+import type { Dialects } from './dialects.ts';
+import { domainsDialect } from './domains-dialect.ts';
 import { checkedBody, checkedQuery, type Endpoint, type Result } from './endpoint.ts';
 import type { EventStream } from './event-stream.ts';
 import { isSafeHost, isSameOrigin } from './host.ts';
@@ -10,13 +14,16 @@ import { openapi } from './openapi.ts';
 import { plainRoutes } from './plain.ts';
 import { problemOf, problemType, Refusal } from './problem.ts';
 import { reads } from './reads.ts';
+import { serversDialect } from './servers-dialect.ts';
 import type { AdminSource } from './source.ts';
 import type { Tokens } from './tokens.ts';
 import { loadUi } from './ui.ts';
+import { Queue, writes } from './writes.ts';
 
 export interface AppParts {
   readonly source: AdminSource;
   readonly events: EventStream;
+  readonly dialects: Dialects;
   readonly tokens: Tokens;
   // Only names that no stranger can point at this machine are answered.
   readonly onlySafeHosts: boolean;
@@ -95,7 +102,7 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
 }
 
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { source, events, log } = parts;
+  const { source, events, dialects, log } = parts;
   const app = fastify({
     logger: false,
     bodyLimit: bodyBytesMax,
@@ -105,7 +112,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request) => guard(request));
   acceptJson(app, ['application/json']);
   answerErrors(app, log);
-  const endpoints = reads(events);
+  const queue = new Queue();
+  const endpoints = [...reads(events), ...writes(queue), ...backendWrites(queue)];
   mount(app, source, endpoints);
   const document = openapi(endpoints, source.view().version);
   app.get('/api/v1/openapi.json', (_, reply) => sendJson(reply, document));
@@ -113,6 +121,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   plainRoutes(app, source, parts.tokens);
   const ui = loadUi(parts.uiFolder);
   ui.mount(app);
+  speak(app, serversDialect({ table: dialects.servers, hasPage: ui.exists }), log);
+  speak(app, domainsDialect(source, dialects.domains), log);
   await app.ready();
   return app;
 }

@@ -15,12 +15,6 @@ export interface Statements {
   flags(): readonly Flag[];
 }
 
-// A file that outlives the process, when there is one.
-export interface Keeping {
-  // Resolves when it is on the disk.
-  save(document: unknown): Promise<void>;
-}
-
 // A name as configurations have it, for something that people named in another way.
 export function nameFor(kind: string, text: string): string {
   // The port of an address; it comes last, so that no two addresses become one name.
@@ -54,61 +48,57 @@ export function openedListener(source: string, name: string, listen: string): Li
   return found;
 }
 
+type Rows<T> = ReadonlyMap<string, T>;
+
+export interface TableParts<T> {
+  readonly compile: (rows: Rows<T>) => Promise<Desired<Backend>>;
+  readonly statements: Statements;
+  // Resolves when they are kept.
+  readonly save: (rows: Rows<T>, before: Rows<T>) => Promise<void>;
+}
+
 // A table whose changes follow one another: each is made into a statement, put in force and saved
 // before the next one begins.
 export class Table<T> {
-  readonly #compile: (rows: ReadonlyMap<string, T>) => Promise<Desired<Backend>>;
-  readonly #statements: Statements;
-  readonly #keeping: Keeping | undefined;
-  readonly #document: (rows: ReadonlyMap<string, T>) => unknown;
-  #rows: ReadonlyMap<string, T> = new Map();
+  readonly #parts: TableParts<T>;
+  #rows: Rows<T> = new Map();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: {
-    readonly compile: (rows: ReadonlyMap<string, T>) => Promise<Desired<Backend>>;
-    readonly document: (rows: ReadonlyMap<string, T>) => unknown;
-    readonly statements: Statements;
-    readonly keeping: Keeping | undefined;
-  }) {
-    this.#compile = parts.compile;
-    this.#document = parts.document;
-    this.#statements = parts.statements;
-    this.#keeping = parts.keeping;
+  constructor(parts: TableParts<T>) {
+    this.#parts = parts;
   }
 
-  get rows(): ReadonlyMap<string, T> {
+  get rows(): Rows<T> {
     return this.#rows;
   }
 
-  // `change` makes the next rows of the present ones. Throws what it throws, ERR_SLUICE_CONFIG, and
-  // a Refusal when something else has what is wanted; nothing has changed then.
-  change(
-    change: (rows: ReadonlyMap<string, T>) => ReadonlyMap<string, T>,
-    origin: string,
-  ): Promise<void> {
+  // `change` makes the next rows of the present ones; `origin` names what it is about in flags.
+  // Throws what `change` throws, ERR_SLUICE_CONFIG, and a Refusal when something else has what is
+  // wanted; nothing has changed then. Throws ERR_SLUICE_STATE_FILE when it is in force, not kept.
+  change(change: (rows: Rows<T>) => Rows<T>, origin: string): Promise<void> {
     const made = this.#last.then(() => this.#change(change, origin));
     this.#last = made.catch(() => {});
     return made;
   }
 
-  // What was saved once; flags do not refuse it.
-  async restore(rows: ReadonlyMap<string, T>): Promise<void> {
-    await this.#statements.state(await this.#compile(rows));
+  // What was kept; flags do not refuse it.
+  async restore(rows: Rows<T>): Promise<void> {
+    const { compile, statements } = this.#parts;
+    await statements.state(await compile(rows));
     this.#rows = rows;
   }
 
-  async #change(
-    change: (rows: ReadonlyMap<string, T>) => ReadonlyMap<string, T>,
-    origin: string,
-  ): Promise<void> {
-    const rows = change(this.#rows);
-    await this.#statements.state(await this.#compile(rows));
-    const refused = this.#statements.flags().find((flag) => flag.origin === origin);
-    if (refused !== undefined) {
-      await this.#statements.state(await this.#compile(this.#rows));
+  async #change(change: (rows: Rows<T>) => Rows<T>, origin: string): Promise<void> {
+    const { compile, statements, save } = this.#parts;
+    const before = this.#rows;
+    const rows = change(before);
+    await statements.state(await compile(rows));
+    const refused = statements.flags().find((flag) => flag.origin === origin || flag.origin === '');
+    if (refused !== undefined && rows.has(origin)) {
+      await statements.state(await compile(before));
       throw new Refusal(409, `${refused.what}: ${refused.reason}`);
     }
     this.#rows = rows;
-    await this.#keeping?.save(this.#document(rows));
+    await save(rows, before);
   }
 }

@@ -168,7 +168,7 @@ function listed(source: AdminSource, rows: Rows): ListedContainer[] {
       health: backend?.health ?? 'unknown',
     };
   });
-  const watched = (source.containers?.status().containers ?? [])
+  const watched = (source.containers?.()?.containers ?? [])
     .filter(({ name }) => !addresses.has(name))
     .map(({ name, state, address }) => ({
       name,

@@ -22,8 +22,11 @@ const wishes = (source: AdminSource, pool: string) =>
     .pools.find(({ name }) => name === pool)
     ?.backends.map(({ id, state, weight, removing }) => [id, state === 'up', weight, removing]);
 
-export const listenerTag = (source: AdminSource, name: string): string =>
-  tagOf(source.model.listeners.get(name));
+// undefined where there is none of the name.
+export function listenerTag(source: AdminSource, name: string): string | undefined {
+  const listener = source.model.listeners.get(name);
+  return listener === undefined ? undefined : tagOf(listener);
+}
 
 export const backendsTag = (source: AdminSource, pool: string): string =>
   tagOf(wishes(source, pool));
@@ -31,8 +34,10 @@ export const backendsTag = (source: AdminSource, pool: string): string =>
 export const backendTag = (source: AdminSource, pool: string, backend: string): string =>
   tagOf(wishes(source, pool)?.filter(([id]) => id === backend));
 
-export const poolTag = (source: AdminSource, name: string): string =>
-  tagOf([source.model.pools.get(name)?.settings, wishes(source, name)]);
+export function poolTag(source: AdminSource, name: string): string | undefined {
+  const pool = source.model.pools.get(name);
+  return pool === undefined ? undefined : tagOf([pool.settings, wishes(source, name)]);
+}
 
 export function configTag(source: AdminSource): string {
   const { settings, listeners, pools } = source.model;

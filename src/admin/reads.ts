@@ -12,7 +12,7 @@ import {
   version,
 } from './answers.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
-import { backendsTag, backendTag, listenerTag, poolTag } from './etags.ts';
+import { backendsTag, backendTag, configTag, listenerTag, poolTag } from './etags.ts';
 import type { EventStream } from './event-stream.ts';
 import { schemas } from './schemas.ts';
 
@@ -63,6 +63,46 @@ const state: readonly Endpoint[] = [
     handle: ({ source }) => {
       const view = source.view();
       return { body: statsAnswer(view, requestDurations(view)) };
+    },
+  }),
+];
+
+const configs: readonly Endpoint[] = [
+  endpoint({
+    method: 'GET',
+    path: '/api/v1/config',
+    summary: 'What is in force, in the language of configuration files.',
+    tagged: true,
+    answers: { 200: { description: 'The configuration.', schema: schemas.config } },
+    handle: ({ source }) => {
+      const { config, flags } = source.configuration();
+      const { stateFile } = source.model.settings;
+      const { version: _, ...overrides } = source.overrides.document();
+      const body = {
+        generation: source.view().sequence,
+        ...(source.file === undefined ? {} : { file: source.file }),
+        config,
+        overrides,
+        ...(stateFile === undefined ? {} : { stateFile }),
+        flags: [...flags],
+      };
+      return { body, etag: configTag(source) };
+    },
+  }),
+  endpoint({
+    method: 'GET',
+    path: '/api/v1/config/diff',
+    summary: 'How what is in force differs from what the file says now.',
+    answers: { 200: { description: 'Differences.', schema: schemas.diff } },
+    handle: async ({ source }) => {
+      const found = await source.diff();
+      const differences = found.map(({ path, kind, before, after }) => ({
+        path,
+        kind,
+        ...(kind === 'added' ? {} : { file: before }),
+        ...(kind === 'removed' ? {} : { live: after }),
+      }));
+      return { body: { differences } };
     },
   }),
 ];
@@ -166,14 +206,14 @@ const things: readonly Endpoint[] = [
     path: '/api/v1/containers',
     summary: 'Containers that are known, and why some are not balanced.',
     answers: { 200: { description: 'Containers.', schema: schemas.containers } },
-    handle: ({ source }) => ({ body: source.containers?.status() ?? { containers: [] } }),
+    handle: ({ source }) => ({ body: source.containers?.() ?? { containers: [] } }),
   }),
   endpoint({
     method: 'GET',
     path: '/api/v1/images',
     summary: 'Images whose containers are balanced on a port of their own.',
     answers: { 200: { description: 'Mappings.', schema: z.array(schemas.image) } },
-    handle: ({ source }) => ({ body: [...(source.containers?.images() ?? [])] }),
+    handle: ({ source }) => ({ body: [...source.overrides.images()] }),
   }),
 ];
 
@@ -205,4 +245,9 @@ const eventsOf = (stream: EventStream): Endpoint =>
     },
   });
 
-export const reads = (stream: EventStream): Endpoint[] => [...state, ...things, eventsOf(stream)];
+export const reads = (stream: EventStream): Endpoint[] => [
+  ...state,
+  ...configs,
+  ...things,
+  eventsOf(stream),
+];

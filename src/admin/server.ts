@@ -7,6 +7,7 @@ import { hostOf, isLoopback } from '../config/address.ts';
 import { reasonOf, SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { StatedAddress } from '../model/types.ts';
+import type { Dialects } from './dialects.ts';
 import { EventStream } from './event-stream.ts';
 import type { AdminSource } from './source.ts';
 import { Tokens } from './tokens.ts';
@@ -16,6 +17,7 @@ export interface AdminOptions {
   // Of which a request needs one; none are needed when there are none.
   readonly tokens?: readonly string[];
   readonly source: AdminSource;
+  readonly dialects: Dialects;
   readonly log: Logger;
   // Where the page's files are; those of the package unless stated. Ends with a slash.
   readonly uiFolder?: URL;
@@ -121,11 +123,13 @@ export class AdminServer {
   }
 
   // The application is loaded after the socket, so that a start does not wait for it.
-  async #load({ listen: address, tokens = [], source, log, uiFolder }: AdminOptions) {
+  async #load(options: AdminOptions): Promise<Handle> {
+    const { listen: address, tokens = [], source, dialects, log, uiFolder } = options;
     const { createApp } = await import('./app.ts');
     const app = await createApp({
       source,
       events: this.#events,
+      dialects,
       tokens: address.kind === 'unix' ? new Tokens([]) : new Tokens(tokens),
       onlySafeHosts: address.kind !== 'unix' && isLoopback(address),
       log,

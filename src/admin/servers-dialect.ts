@@ -44,27 +44,30 @@ class Servers {
     return [...this.#table.rows.values()];
   }
   find(key: string): Server {
-    const server = this.#table.rows.get(key);
+    const server = this.#table.rows.get(originOf(key));
     if (server === undefined) throw noServer(key);
     return server;
   }
   put(server: Server): Promise<void> {
     const { address } = server;
-    return this.#table.change((rows) => new Map(rows).set(address, server), originOf(address));
+    const origin = originOf(address);
+    return this.#table.change((rows) => new Map(rows).set(origin, server), origin);
   }
   change(key: string, change: (server: Server) => Server): Promise<void> {
+    const origin = originOf(key);
     return this.#table.change((rows) => {
-      const server = rows.get(key);
+      const server = rows.get(origin);
       if (server === undefined) throw noServer(key);
-      return new Map(rows).set(key, change(server));
-    }, originOf(key));
+      return new Map(rows).set(origin, change(server));
+    }, origin);
   }
   remove(key: string): Promise<void> {
+    const origin = originOf(key);
     return this.#table.change((rows) => {
       const left = new Map(rows);
-      if (!left.delete(key)) throw noServer(key);
+      if (!left.delete(origin)) throw noServer(key);
       return left;
-    }, originOf(key));
+    }, origin);
   }
 }
 

@@ -126,6 +126,8 @@ export const serverSchema = z.strictObject({
     }),
 });
 
+export const serversFile = z.array(serverSchema);
+
 export const serverOf = ({
   address,
   filter,

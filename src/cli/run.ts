@@ -1,6 +1,7 @@
 // `sluice run`: a balancer from a file.
 import type { Config } from '../config/schema.ts';
 import { readConfigFile } from './config-file.ts';
+import { dialectsOf } from './dialects.ts';
 import { type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
 
@@ -12,5 +13,6 @@ export async function run(path: string, overrides: Overrides): Promise<number> {
     source: { file: path, adjust },
     logLevel: adjust(config).logLevel,
     check: () => readConfigFile(path),
+    dialects: dialectsOf(),
   });
 }

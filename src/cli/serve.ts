@@ -1,6 +1,11 @@
 // What `run` and `demo` share: a balancer in this process, announced, until a signal ends it.
 import type { Config } from '../config/schema.ts';
-import { type ConfigFile, createLoadBalancer, type LoadBalancer } from '../index.ts';
+import {
+  type ConfigFile,
+  createLoadBalancer,
+  type DialectOptions,
+  type LoadBalancer,
+} from '../index.ts';
 import { createLogger, type Logger, type LogLevel } from '../log.ts';
 import { untilSignalled } from './signals.ts';
 
@@ -34,12 +39,19 @@ export interface Serving {
   readonly ready?: (lb: LoadBalancer) => void;
   // Called before the file is read again. Throws when it cannot be used.
   readonly check?: () => Promise<unknown>;
+  readonly dialects?: DialectOptions;
 }
 
 // Resolves with the exit code. Throws when the balancer cannot be started.
-export async function serve({ source, logLevel, ready, check }: Serving): Promise<number> {
+export async function serve({
+  source,
+  logLevel,
+  ready,
+  check,
+  dialects,
+}: Serving): Promise<number> {
   const log = createLogger({ level: logLevel ?? 'info' });
-  const lb = await createLoadBalancer(source, { logger: log });
+  const lb = await createLoadBalancer(source, { logger: log, dialects });
   keepServing(log);
   const reload = async (): Promise<void> => {
     try {

@@ -27,6 +27,8 @@ export interface CoreOptions {
   readonly maxConnections: number;
   // Of the configuration.
   readonly provider: Replaceable;
+  // Sources whose statements are given to `restate`.
+  readonly stated?: readonly Replaceable[];
   readonly watchers?: readonly Watcher[];
   readonly emit: Emit;
   readonly log: Logger;
@@ -81,7 +83,7 @@ export class Core {
     this.#acks = new Acks(this.#region, { timeoutMs: options.ackTimeoutMs, isStuck });
     this.#watched = (options.watchers ?? []).map((one) => [one, new Adopted(one)] as const);
     const adopted = this.#watched.map(([, one]) => one);
-    this.#providers = [options.provider, ...adopted];
+    this.#providers = [options.provider, ...(options.stated ?? []), ...adopted];
     this.controller = new Controller({
       region: this.#region,
       fleet: options.fleet,
@@ -188,6 +190,11 @@ export class Core {
       provider.replace({ ...desired, source: provider.source });
       if (forgetsOverrides) this.overrides.clear();
     }, signal);
+  }
+
+  // Puts into force what one of the `stated` sources says; refused, its former statement stays.
+  restate(provider: Replaceable, desired: Desired<Backend>): Promise<Applied> {
+    return this.controller.intend(() => provider.replace(desired));
   }
 
   view(): MetricsView {

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openDialects } from '../../../src/admin/dialects.ts';
 import { AdminServer } from '../../../src/admin/server.ts';
 import { ipAddress } from '../../../src/config/address.ts';
 import { SluiceError } from '../../../src/errors.ts';
@@ -39,7 +40,12 @@ async function started({ listen, health = () => report }: Given = {}): Promise<A
   const address = listen ?? ipAddress('127.0.0.1', 0);
   if (address === undefined) throw new Error('no address');
   const source = fakeSource({ health, metrics: () => 'up 1\n' });
-  const server = await AdminServer.start({ listen: address, source, log });
+  const server = await AdminServer.start({
+    listen: address,
+    source,
+    dialects: await openDialects(source),
+    log,
+  });
   servers.push(server);
   return server;
 }
