@@ -3,10 +3,10 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ContainersAnswer } from '../../src/admin/api-types.ts';
 import type { Config } from '../../src/index.ts';
-import { openBrowser, openDashboard, uiOf } from '../fixtures/dashboard.ts';
+import { askApi, openBrowser, openDashboard, uiOf } from '../fixtures/dashboard.ts';
 import { startHttpOrigin } from '../fixtures/http-origins.ts';
 import { freePorts } from '../fixtures/load-programs.ts';
-import { buildOnce, runSluice, startRun, writeConfig } from '../fixtures/programs.ts';
+import { buildOnce, runSluice, type Served, startRun, writeConfig } from '../fixtures/programs.ts';
 import { until, useScene } from '../fixtures/scene.ts';
 
 const scene = useScene();
@@ -27,6 +27,15 @@ async function configOf(more: Partial<Config> = {}): Promise<Config> {
     pools: { web: { backends: [origin.address] } },
     ...more,
   };
+}
+
+// Leaves an event, and everything as it was.
+async function drainOnce(served: Served, backend: string): Promise<void> {
+  const path = `/pools/web/backends/${encodeURIComponent(backend)}`;
+  for (const verb of ['drain?wait=true', 'undrain']) {
+    const { status } = await askApi(served, `${path}/${verb}`, { method: 'POST' });
+    expect(status).toBe(200);
+  }
 }
 
 it('asks for a token, keeps it for the tab, and shows nothing without', async () => {
@@ -70,6 +79,8 @@ it('says that the balancer is away, and goes on when it is back', { timeout: 60_
   const { page } = await openDashboard(scene, browser, first.admin);
   await page.getByRole('status', { name: 'Health' }).getByText('healthy').waitFor();
   expect(await page.getByRole('alert').count()).toBe(0);
+  const [address = ''] = (config.pools?.['web']?.backends ?? []) as string[];
+  await drainOnce(first, address);
   await first.prove('io_uring');
   first.program.child.kill('SIGKILL');
   await page.getByRole('alert').getByText('No connection to the balancer.').waitFor();
@@ -77,13 +88,15 @@ it('says that the balancer is away, and goes on when it is back', { timeout: 60_
   // What is known stays to be read.
   expect(await page.getByRole('row', { name: /web/ }).count()).toBe(1);
   await first.program.exited;
-  await runSluice(scene, config, { args });
+  const second = await runSluice(scene, config, { args });
   await page.getByRole('status', { name: 'Health' }).getByText('healthy').waitFor();
   await page.getByRole('alert').waitFor({ state: 'detached' });
+  // After what is known of the first process, what the second one says.
   await page.goto(`${uiOf(first.admin)}#/events`);
-  // Of the second process, after those of the first.
-  const listening = page.getByRole('row', { name: /listener:listening/ });
-  await until('its events are listed', async () => (await listening.count()) === 2);
+  const drained = page.getByRole('row', { name: /backend:drained/ });
+  expect(await drained.count()).toBe(1);
+  await drainOnce(second, address);
+  await until('both are listed', async () => (await drained.count()) === 2);
 });
 
 const hostile = '<img src=x onerror="document.title=\'owned\'"><script>alert(1)</script>';

@@ -141,10 +141,13 @@ describe('changes', () => {
     const [a = '', b = ''] = origins.map(({ address }) => address);
     await isLive(page);
     await go(page, 'p');
-    await page.getByLabel(`Weight of ${a}`).fill('7');
+    await page.getByLabel(`Weight of ${a} in web`).fill('7');
     await page.keyboard.press('Enter');
     await until('the weight is set', async () => (await backendOf(place, a)).weight === 7);
-    expect(await page.getByLabel(`Weight of ${a}`).inputValue()).toBe('7');
+    await until('it is shown', async () => {
+      const field = page.getByLabel(`Weight of ${a} in web`);
+      return (await field.isEnabled()) && (await field.inputValue()) === '7';
+    });
 
     await page.getByRole('button', { name: `Drain ${a}` }).click();
     await page.getByRole('row', { name: a }).getByText('drained', { exact: true }).waitFor();
@@ -178,7 +181,7 @@ describe('changes', () => {
     const path = `/pools/web/backends/${encodeURIComponent(b)}`;
     expect((await askApi(served, path, { method: 'DELETE' })).status).toBeLessThan(300);
     await until('it is gone', async () => (await askApi(served, path)).status === 404);
-    await page.getByLabel(`Weight of ${b}`).fill('3');
+    await page.getByLabel(`Weight of ${b} in web`).fill('3');
     await page.getByRole('button', { name: `Set the weight of ${b}` }).click();
     const notice = page.locator('.notice-bad', { hasText: b });
     const { body } = await askApi<{ detail: string }>(served, path);

@@ -40,7 +40,7 @@ function optionsOf(props: ChartProps, width: number, at: (index: number | null) 
   const options: uPlot.Options = {
     width,
     height: height(width),
-    padding: [8, 12, 0, 0],
+    padding: [8, letters * 2.4, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'sluice' }, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {

@@ -114,7 +114,7 @@ function Tiles({ isHttp }: { isHttp: boolean }) {
           <Tile
             name="Latency p95"
             value={latency(latest('p95'))}
-            more={`p50 ${latency(latest('p50'))} · p99 ${latency(latest('p99'))}`}
+            more={`p99 ${latency(latest('p99'))}`}
           />
         </>
       )}
