@@ -21,14 +21,16 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 const names = ['overview', 'routes', 'pools', 'containers', 'events'] as const;
-const widths = [320, 768, 1440, 3840] as const;
+// On both sides of where tables become cards, too.
+const widths = [320, 480, 768, 961, 1024, 1440, 3840] as const;
 const colours = ['light', 'dark'] as const;
 const sizeMax = 100_000;
 
 // Something of everything: names of any length, a pool that cannot serve.
 async function openPlace(): Promise<{ page: Page; complaints: string[] }> {
   const origin = await startHttpOrigin(scene);
-  const long = 'a-name-that-goes-on-and-on-for-as-long-as-a-name-may-go-63-long';
+  // Without a place to break it.
+  const long = 'n'.repeat(63);
   const dead = `127.0.0.1:${await deadPort()}`;
   const hosts = [`${long}.${long}.${long}.example.com`];
   const served = await runSluice(scene, {
@@ -38,7 +40,7 @@ async function openPlace(): Promise<{ page: Page; complaints: string[] }> {
       in: {
         listen: '127.0.0.1:0',
         mode: 'http',
-        routes: [{ pool: 'web' }, { hosts, pathPrefix: `/${'segment/'.repeat(30)}`, pool: long }],
+        routes: [{ pool: 'web' }, { hosts, pathPrefix: `/${'p'.repeat(200)}`, pool: long }],
       },
       [long]: { listen: '127.0.0.1:0', mode: 'tcp', routes: [{ pool: 'gone' }] },
     },
