@@ -46,6 +46,7 @@ const biome = fix ? ['check', '--write', '--error-on-warnings'] : ['check', '--e
 function steps(): Step[] {
   return [
     { name: 'generated files', ...tsx('gen-layout.ts', ...(fix ? [] : ['--check'])) },
+    { name: 'openapi.json', ...tsx('gen-openapi.ts', ...(fix ? [] : ['--check'])) },
     { name: 'format and lint (biome)', command: tool('biome'), args: [...biome, '.'] },
     { name: 'format (clang-format)', ...clangFormat() },
     { name: 'types (tsc)', command: tool('tsc'), args: ['--noEmit', '-p', 'tsconfig.json'] },

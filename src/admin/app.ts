@@ -2,23 +2,21 @@
 // when the socket listens already, because Fastify takes its time.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../log.ts';
-import { backendWrites } from './backend-writes.ts';
 import { speak } from './dialect-http.ts';
 import type { Dialects } from './dialects.ts';
 import { domainsDialect } from './domains-dialect.ts';
-import { checkedBody, checkedQuery, type Endpoint, type Result } from './endpoint.ts';
+import { checkedBody, checkedQuery, type Exchange, type Result } from './endpoint.ts';
+import { apiDocument, endpoints } from './endpoints.ts';
 import type { EventStream } from './event-stream.ts';
 import { isSafeHost, isSameOrigin } from './host.ts';
 import { acceptJson, refuseOthers, sendJson } from './http.ts';
-import { openapi } from './openapi.ts';
 import { plainRoutes } from './plain.ts';
 import { problemOf, problemType, Refusal } from './problem.ts';
-import { reads } from './reads.ts';
+import { Queue } from './queue.ts';
 import { serversDialect } from './servers-dialect.ts';
 import type { AdminSource } from './source.ts';
 import type { Tokens } from './tokens.ts';
 import { loadUi } from './ui.ts';
-import { Queue, writes } from './writes.ts';
 
 export interface AppParts {
   readonly source: AdminSource;
@@ -66,7 +64,9 @@ function sendResult(reply: FastifyReply, { status = 200, body, etag }: Result) {
 
 const routeUrl = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
-function mount(app: FastifyInstance, source: AdminSource, endpoints: readonly Endpoint[]): void {
+type Means = Pick<Exchange<unknown, unknown, unknown>, 'source' | 'events' | 'queue'>;
+
+function mount(app: FastifyInstance, means: Means): void {
   for (const one of endpoints) {
     app.route({
       method: one.method,
@@ -76,7 +76,7 @@ function mount(app: FastifyInstance, source: AdminSource, endpoints: readonly En
         const params = one.params?.parse(request.params);
         const query = one.query === undefined ? undefined : checkedQuery(one.query, asked);
         const body = one.body === undefined ? undefined : checkedBody(one.body, sent);
-        const result = await one.handle({ source, params, query, body, request, reply });
+        const result = await one.handle({ ...means, params, query, body, request, reply });
         return result === undefined ? reply : sendResult(reply, result);
       },
     });
@@ -112,11 +112,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request) => guard(request));
   acceptJson(app, ['application/json']);
   answerErrors(app, log);
-  const queue = new Queue();
-  const endpoints = [...reads(events), ...writes(queue), ...backendWrites(queue)];
-  mount(app, source, endpoints);
-  const document = openapi(endpoints, source.view().version);
-  app.get('/api/v1/openapi.json', (_, reply) => sendJson(reply, document));
+  mount(app, { source, events, queue: new Queue() });
+  // Made when somebody asks.
+  let document: unknown;
+  app.get('/api/v1/openapi.json', (_, reply) => {
+    document ??= apiDocument(source.view().version);
+    return sendJson(reply, document);
+  });
   refuseOthers(app, '/api/v1/openapi.json', ['GET']);
   plainRoutes(app, source, parts.tokens);
   const ui = loadUi(parts.uiFolder);

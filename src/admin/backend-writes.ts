@@ -8,7 +8,6 @@ import { backendsTag, backendTag, checkPreconditions } from './etags.ts';
 import { backendParams, backendView, poolParams, poolView } from './reads.ts';
 import { schemas } from './schemas.ts';
 import type { AdminSource } from './source.ts';
-import type { Queue } from './writes.ts';
 
 const draining = z.strictObject({
   timeout: z
@@ -50,56 +49,54 @@ function untilGone({ request }: OfBackend): AbortSignal {
   return gone.signal;
 }
 
-const added = (queue: Queue): Endpoint =>
-  endpoint({
-    method: 'POST',
-    path: '/api/v1/pools/{pool}/backends',
-    summary: 'Adds a backend to a pool.',
-    params: poolParams,
-    body: schemas.backendBody,
-    tagged: true,
-    answers: { 201: backend },
-    handle: async ({ source, params, body, request, reply }) => {
-      const pool = source.pool(params.pool);
-      await queue.add(
-        () => checkPreconditions(source, request.headers, backendsTag(source, params.pool)),
-        (unless) => pool.add(body, { unless }),
-      );
-      // Its canonical address is its id: the newest one that was stated like this.
-      const { backends } = poolView(source.view(), params.pool);
-      const text = body.address.toLowerCase();
-      const made = backends.find(({ id }) => id === body.address || id === text) ?? backends.at(-1);
-      if (made === undefined) {
-        const details = { pool: params.pool, backend: body.address };
-        throw new SluiceError('ERR_SLUICE_NO_BACKEND', details);
-      }
-      const path = `/api/v1/pools/${encodeURIComponent(params.pool)}/backends`;
-      reply.header('location', `${path}/${encodeURIComponent(made.id)}`);
-      return { status: 201, ...backendNow(source, params.pool, made.id) };
-    },
-  });
+const added: Endpoint = endpoint({
+  method: 'POST',
+  path: '/api/v1/pools/{pool}/backends',
+  summary: 'Adds a backend to a pool.',
+  params: poolParams,
+  body: schemas.backendBody,
+  tagged: true,
+  answers: { 201: backend },
+  handle: async ({ source, queue, params, body, request, reply }) => {
+    const pool = source.pool(params.pool);
+    await queue.add(
+      () => checkPreconditions(source, request.headers, backendsTag(source, params.pool)),
+      (unless) => pool.add(body, { unless }),
+    );
+    // Its canonical address is its id: the newest one that was stated like this.
+    const { backends } = poolView(source.view(), params.pool);
+    const text = body.address.toLowerCase();
+    const made = backends.find(({ id }) => id === body.address || id === text) ?? backends.at(-1);
+    if (made === undefined) {
+      const details = { pool: params.pool, backend: body.address };
+      throw new SluiceError('ERR_SLUICE_NO_BACKEND', details);
+    }
+    const path = `/api/v1/pools/${encodeURIComponent(params.pool)}/backends`;
+    reply.header('location', `${path}/${encodeURIComponent(made.id)}`);
+    return { status: 201, ...backendNow(source, params.pool, made.id) };
+  },
+});
 
-const removed = (queue: Queue): Endpoint =>
-  endpoint({
-    method: 'DELETE',
-    path: '/api/v1/pools/{pool}/backends/{backend}',
-    summary: 'Drains a backend and takes it out.',
-    params: backendParams,
-    query: draining,
-    tagged: true,
-    answers: { 200: drain },
-    handle: async (exchange) => {
-      const { source, params, query } = exchange;
-      const { timeout } = query;
-      const wait = query.wait === 'true';
-      const signal = wait ? untilGone(exchange) : undefined;
-      const pool = source.pool(params.pool);
-      const { cut } = await queue.add(checkOf(exchange), (unless) =>
-        pool.remove(params.backend, { timeout, wait, signal, unless }),
-      );
-      return { body: wait ? { state: 'removed', cut } : { state: 'draining' } };
-    },
-  });
+const removed: Endpoint = endpoint({
+  method: 'DELETE',
+  path: '/api/v1/pools/{pool}/backends/{backend}',
+  summary: 'Drains a backend and takes it out.',
+  params: backendParams,
+  query: draining,
+  tagged: true,
+  answers: { 200: drain },
+  handle: async (exchange) => {
+    const { source, queue, params, query } = exchange;
+    const { timeout } = query;
+    const wait = query.wait === 'true';
+    const signal = wait ? untilGone(exchange) : undefined;
+    const pool = source.pool(params.pool);
+    const { cut } = await queue.add(checkOf(exchange), (unless) =>
+      pool.remove(params.backend, { timeout, wait, signal, unless }),
+    );
+    return { body: wait ? { state: 'removed', cut } : { state: 'draining' } };
+  },
+});
 
 const live: readonly Endpoint[] = [
   endpoint({
@@ -153,4 +150,4 @@ const live: readonly Endpoint[] = [
   }),
 ];
 
-export const backendWrites = (queue: Queue): Endpoint[] => [added(queue), removed(queue), ...live];
+export const backendWrites: readonly Endpoint[] = [added, removed, ...live];

@@ -4,12 +4,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { pathText } from '../config/paths.ts';
 import { configError, SluiceError } from '../errors.ts';
+import type { EventStream } from './event-stream.ts';
+import type { Queue } from './queue.ts';
 import type { AdminSource } from './source.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface Exchange<P, Q, B> {
   readonly source: AdminSource;
+  readonly events: EventStream;
+  readonly queue: Queue;
   readonly params: P;
   readonly query: Q;
   readonly body: B;

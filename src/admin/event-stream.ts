@@ -10,12 +10,16 @@ import type { AdminSource } from './source.ts';
 const keptMax = 1024;
 const heartbeatMs = 15_000;
 const statsMs = 1000;
-// A client that leaves so much unread is slow, or asleep: it may come back.
-const unreadBytesMax = 256 * 1024;
+// A client that has read nothing for so long, or leaves so much unread, is slow or asleep: it may
+// come back. Less in a shorter time is a burst: a change of many backends is as many events.
+const stalledMs = 5000;
+const unreadBytesMax = 16 * 1024 * 1024;
 
 interface Client {
   readonly response: ServerResponse;
   readonly stats: boolean;
+  // Since when the system takes no more for it; undefined: it does.
+  stalledSince: number | undefined;
 }
 
 export interface Subscription {
@@ -46,15 +50,22 @@ export class EventStream {
 
   // Takes the response over until its client leaves.
   subscribe(response: ServerResponse, { since, stats = false }: Subscription = {}): void {
-    const client: Client = { response, stats };
+    const client: Client = { response, stats, stalledSince: undefined };
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });
+    if (response.req.method === 'HEAD') {
+      response.end();
+      return;
+    }
     response.write('retry: 2000\n\n');
     this.#clients.add(client);
     response.once('close', () => this.#leave(client));
+    response.on('drain', () => {
+      client.stalledSince = undefined;
+    });
     response.on('error', () => this.#leave(client));
     if (since !== undefined) this.#replay(client, since);
     this.#heartbeat ??= setInterval(() => this.#sendAll(': alive\n\n'), heartbeatMs).unref();
@@ -122,8 +133,11 @@ export class EventStream {
     for (const client of [...this.#clients]) this.#send(client, text);
   }
   #send(client: Client, text: string): void {
-    if (client.response.writableLength > unreadBytesMax) client.response.destroy();
-    else client.response.write(text);
+    const { response, stalledSince } = client;
+    const now = performance.now();
+    const isSlow = stalledSince !== undefined && now - stalledSince > stalledMs;
+    if (isSlow || response.writableLength > unreadBytesMax) response.destroy();
+    else if (!response.write(text)) client.stalledSince ??= now;
   }
 
   #leave(client: Client): void {

@@ -13,7 +13,6 @@ import {
 } from './answers.ts';
 import { type Endpoint, endpoint } from './endpoint.ts';
 import { backendsTag, backendTag, configTag, listenerTag, poolTag } from './etags.ts';
-import type { EventStream } from './event-stream.ts';
 import { schemas } from './schemas.ts';
 
 export const poolParams = z.object({ pool: z.string() });
@@ -219,35 +218,28 @@ const things: readonly Endpoint[] = [
 
 const whole = z.string().regex(/^\d{1,16}$/, { error: 'expected the id of an event' });
 
-const eventsOf = (stream: EventStream): Endpoint =>
-  endpoint({
-    method: 'GET',
-    path: '/api/v1/events',
-    summary:
-      'Events as they happen; with `stats=1` figures each second, percentiles of that second.',
-    query: z.strictObject({
-      stats: z.enum(['0', '1'], { error: 'expected 0 or 1' }).optional(),
-      since: whole.optional(),
-    }),
-    answers: {
-      200: { description: 'Server-sent events.', schema: schemas.event, type: 'text/event-stream' },
-    },
-    handle: ({ query, request, reply }) => {
-      const last = request.headers['last-event-id'];
-      const since =
-        query.since ?? (typeof last === 'string' && /^\d{1,16}$/.test(last) ? last : undefined);
-      reply.hijack();
-      stream.subscribe(reply.raw, {
-        since: since === undefined ? undefined : Number(since),
-        stats: query.stats === '1',
-      });
-      return undefined;
-    },
-  });
+const events: Endpoint = endpoint({
+  method: 'GET',
+  path: '/api/v1/events',
+  summary: 'Events as they happen; with `stats=1` figures each second, percentiles of that second.',
+  query: z.strictObject({
+    stats: z.enum(['0', '1'], { error: 'expected 0 or 1' }).optional(),
+    since: whole.optional(),
+  }),
+  answers: {
+    200: { description: 'Server-sent events.', schema: schemas.event, type: 'text/event-stream' },
+  },
+  handle: ({ events: stream, query, request, reply }) => {
+    const last = request.headers['last-event-id'];
+    const since =
+      query.since ?? (typeof last === 'string' && /^\d{1,16}$/.test(last) ? last : undefined);
+    reply.hijack();
+    stream.subscribe(reply.raw, {
+      since: since === undefined ? undefined : Number(since),
+      stats: query.stats === '1',
+    });
+    return undefined;
+  },
+});
 
-export const reads = (stream: EventStream): Endpoint[] => [
-  ...state,
-  ...configs,
-  ...things,
-  eventsOf(stream),
-];
+export const reads: readonly Endpoint[] = [...state, ...configs, ...things, events];

@@ -26,6 +26,8 @@ export interface AdminOptions {
 const connectionsMax = 256;
 const headersTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
+// When a start is over, whatever it has to do.
+const loadAfterMs = 250;
 
 // Whether a process listens on the socket file.
 async function isAnswered(path: string): Promise<boolean> {
@@ -69,8 +71,10 @@ export class AdminServer {
   readonly #server: Server;
   readonly #events: EventStream;
   readonly #log: Logger;
-  // The application, from the first request on.
-  readonly #handle: Promise<Handle>;
+  readonly #options: AdminOptions;
+  readonly #loading: NodeJS.Timeout;
+  // The application, when it is loaded or being loaded.
+  #handle: Promise<Handle> | undefined;
   // `host:port` or `unix:/path`, with the port that was taken.
   readonly address: string;
 
@@ -101,7 +105,10 @@ export class AdminServer {
     server.headersTimeout = headersTimeoutMs;
     server.requestTimeout = requestTimeoutMs;
     server.on('error', (error) => log.error('admin', { error }));
-    this.#handle = this.#load(options);
+    this.#options = options;
+    // Should it fail, whoever asks is told.
+    this.#loading = setTimeout(() => void this.#loaded().catch(() => {}), loadAfterMs);
+    this.#loading.unref();
     server.on('request', (request, response) => void this.#answer(request, response));
   }
 
@@ -115,6 +122,7 @@ export class AdminServer {
 
   // Open connections are ended: nothing that they could still ask for exists then.
   async close(): Promise<void> {
+    clearTimeout(this.#loading);
     this.#events.close();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -122,7 +130,11 @@ export class AdminServer {
     });
   }
 
-  // The application is loaded after the socket, so that a start does not wait for it.
+  // The application is loaded at the first request, or soon: a start does not wait for it.
+  #loaded(): Promise<Handle> {
+    this.#handle ??= this.#load(this.#options);
+    return this.#handle;
+  }
   async #load(options: AdminOptions): Promise<Handle> {
     const { listen: address, tokens = [], source, dialects, log, uiFolder } = options;
     const { createApp } = await import('./app.ts');
@@ -140,7 +152,7 @@ export class AdminServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const handle = await this.#handle;
+      const handle = await this.#loaded();
       handle(request, response);
     } catch (error) {
       this.#log.error('admin: request failed', { url: request.url, error });

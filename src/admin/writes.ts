@@ -7,31 +7,9 @@ import type { Applied } from '../control/controller.ts';
 import type { AppliedAnswer } from './api-types.ts';
 import { type Endpoint, endpoint, type Result } from './endpoint.ts';
 import { checkPreconditions, configTag, listenerTag, poolTag } from './etags.ts';
+import type { Queue } from './queue.ts';
 import { listenerParams, poolParams } from './reads.ts';
 import { schemas } from './schemas.ts';
-
-// Changes of definitions follow one another, so that between the look at an ETag and the change
-// nobody else changes anything by this API. The next one may begin as soon as the change is being
-// made: the controller takes it in another turn.
-export class Queue {
-  #last: Promise<unknown> = Promise.resolve();
-
-  // `check` throws what prevents the change; `work` has it called in the moment of the change.
-  add<T>(check: () => void, work: (unless: () => void) => Promise<T>): Promise<T> {
-    let begun = (): void => {};
-    const release = new Promise<void>((resolve) => {
-      begun = resolve;
-    });
-    const made = this.#last.then(() =>
-      work(() => {
-        begun();
-        check();
-      }),
-    );
-    this.#last = Promise.race([release, made.catch(() => {})]);
-    return made;
-  }
-}
 
 const answerOf = ({ sequence, workers }: Applied): AppliedAnswer => ({
   generation: sequence,
@@ -40,16 +18,18 @@ const answerOf = ({ sequence, workers }: Applied): AppliedAnswer => ({
 const applied = { description: 'In force on all workers.', schema: schemas.applied };
 
 type Change = (unless: () => void) => Promise<Applied>;
-type Make = (check: () => void, change: Change, tag?: () => string) => Promise<Result>;
 
-const makeBy =
-  (queue: Queue): Make =>
-  async (check, change, tag) => {
-    const body = answerOf(await queue.add(check, change));
-    return { body, etag: tag?.() };
-  };
+async function make(
+  queue: Queue,
+  check: () => void,
+  change: Change,
+  tag?: () => string,
+): Promise<Result> {
+  const body = answerOf(await queue.add(check, change));
+  return { body, etag: tag?.() };
+}
 
-const listeners = (make: Make): Endpoint[] => [
+const listeners: readonly Endpoint[] = [
   endpoint({
     method: 'PUT',
     path: '/api/v1/listeners/{listener}',
@@ -58,8 +38,9 @@ const listeners = (make: Make): Endpoint[] => [
     body: listenerSchema,
     tagged: true,
     answers: { 200: applied },
-    handle: ({ source, params: { listener }, body, request }) =>
+    handle: ({ source, queue, params: { listener }, body, request }) =>
       make(
+        queue,
         () => checkPreconditions(source, request.headers, listenerTag(source, listener)),
         (unless) => source.overrides.setListener(listener, body, { unless }),
         () => listenerTag(source, listener) ?? '',
@@ -72,15 +53,16 @@ const listeners = (make: Make): Endpoint[] => [
     params: listenerParams,
     tagged: true,
     answers: { 200: applied },
-    handle: ({ source, params: { listener }, request }) =>
+    handle: ({ source, queue, params: { listener }, request }) =>
       make(
+        queue,
         () => checkPreconditions(source, request.headers, listenerTag(source, listener)),
         (unless) => source.overrides.removeListener(listener, { unless }),
       ),
   }),
 ];
 
-const pools = (make: Make): Endpoint[] => [
+const pools: readonly Endpoint[] = [
   endpoint({
     method: 'PUT',
     path: '/api/v1/pools/{pool}',
@@ -89,8 +71,9 @@ const pools = (make: Make): Endpoint[] => [
     body: configSchema.shape.pools.unwrap().valueType,
     tagged: true,
     answers: { 200: applied },
-    handle: ({ source, params: { pool }, body, request }) =>
+    handle: ({ source, queue, params: { pool }, body, request }) =>
       make(
+        queue,
         () => checkPreconditions(source, request.headers, poolTag(source, pool)),
         (unless) => source.overrides.setPool(pool, body, { unless }),
         () => poolTag(source, pool) ?? '',
@@ -103,8 +86,9 @@ const pools = (make: Make): Endpoint[] => [
     params: poolParams,
     tagged: true,
     answers: { 200: applied },
-    handle: ({ source, params: { pool }, request }) =>
+    handle: ({ source, queue, params: { pool }, request }) =>
       make(
+        queue,
         () => checkPreconditions(source, request.headers, poolTag(source, pool)),
         (unless) => source.overrides.removePool(pool, { unless }),
       ),
@@ -113,7 +97,7 @@ const pools = (make: Make): Endpoint[] => [
 
 const routeParams = z.object({ id: z.string().min(1).max(128) });
 
-const routes = (make: Make): Endpoint[] => [
+const routes: readonly Endpoint[] = [
   endpoint({
     method: 'PUT',
     path: '/api/v1/routes/{id}',
@@ -122,8 +106,9 @@ const routes = (make: Make): Endpoint[] => [
     body: schemas.routeBody,
     tagged: true,
     answers: { 200: applied },
-    handle: ({ source, params: { id }, body, request }) =>
+    handle: ({ source, queue, params: { id }, body, request }) =>
       make(
+        queue,
         () => checkPreconditions(source, request.headers, configTag(source)),
         (unless) => source.overrides.setRoute(id, body, { unless }),
       ),
@@ -135,22 +120,24 @@ const routes = (make: Make): Endpoint[] => [
     params: routeParams,
     tagged: true,
     answers: { 200: applied },
-    handle: ({ source, params: { id }, request }) =>
+    handle: ({ source, queue, params: { id }, request }) =>
       make(
+        queue,
         () => checkPreconditions(source, request.headers, configTag(source)),
         (unless) => source.overrides.removeRoute(id, { unless }),
       ),
   }),
 ];
 
-const others = (make: Make): Endpoint[] => [
+const others: readonly Endpoint[] = [
   endpoint({
     method: 'POST',
     path: '/api/v1/config/reload',
     summary: 'Reads the configuration file again.',
     answers: { 200: applied },
-    handle: ({ source }) =>
+    handle: ({ source, queue }) =>
       make(
+        queue,
         () => {},
         (unless) => {
           unless();
@@ -164,8 +151,9 @@ const others = (make: Make): Endpoint[] => [
     summary: 'Balances the containers of an image on a port of their own.',
     body: schemas.image,
     answers: { 200: applied },
-    handle: ({ source, body }) =>
+    handle: ({ source, queue, body }) =>
       make(
+        queue,
         () => {},
         (unless) => source.overrides.mapImage(body, { unless }),
       ),
@@ -176,15 +164,13 @@ const others = (make: Make): Endpoint[] => [
     summary: 'Ends the mapping of an image to a port.',
     params: z.object({ listen: z.string() }),
     answers: { 200: applied },
-    handle: ({ source, params: { listen } }) =>
+    handle: ({ source, queue, params: { listen } }) =>
       make(
+        queue,
         () => {},
         (unless) => source.overrides.stopPort(listen, { unless }),
       ),
   }),
 ];
 
-export function writes(queue: Queue): Endpoint[] {
-  const make = makeBy(queue);
-  return [...listeners(make), ...pools(make), ...routes(make), ...others(make)];
-}
+export const writes: readonly Endpoint[] = [...listeners, ...pools, ...routes, ...others];

@@ -96,7 +96,7 @@ function Legend({ props, index }: { props: ChartProps; index: number | null }) {
           {label} <b>{props.format(data[line + 1]?.[at])}</b>
         </span>
       ))}
-      <span class="legend-time">
+      <span>
         {index === null || seconds === undefined || seconds === null ? '' : clock(seconds * 1000)}
       </span>
     </div>

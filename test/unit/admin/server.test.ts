@@ -12,17 +12,9 @@ import { SluiceError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/log.ts';
 import type { HealthReport } from '../../../src/metrics/health.ts';
 import type { StatedAddress } from '../../../src/model/types.ts';
-import { fakeSource } from '../../fixtures/fake-admin.ts';
+import { fakeSource, healthy } from '../../fixtures/fake-admin.ts';
 
-const report: HealthReport = {
-  status: 'healthy',
-  reasons: [],
-  version: '1.2.3',
-  generation: 4,
-  uptimeSeconds: 5,
-  timestamp: '2026-01-01T00:00:00.000Z',
-  workers: [],
-};
+const report = healthy;
 const lines: string[] = [];
 const log = createLogger({ write: (line) => void lines.push(line), format: 'json' });
 
