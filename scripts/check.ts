@@ -51,6 +51,11 @@ function steps(): Step[] {
     { name: 'format and lint (biome)', command: tool('biome'), args: [...biome, '.'] },
     { name: 'format (clang-format)', ...clangFormat() },
     { name: 'types (tsc)', command: tool('tsc'), args: ['--noEmit', '-p', 'tsconfig.json'] },
+    {
+      name: 'types of the page (tsc)',
+      command: tool('tsc'),
+      args: ['--noEmit', '-p', 'src/dashboard/tsconfig.json'],
+    },
     { name: 'tidy', ...tsx('tidy.ts', ...(fix ? ['--fix-gyp'] : [])) },
     { name: 'layers', ...tsx('check-layers.ts') },
   ];

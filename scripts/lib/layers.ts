@@ -106,7 +106,7 @@ export function checkNative(path: string, text: string): string[] {
 
 // `src/config/load.ts` is config/load in folder config; `src/log.ts` is log in folder log.
 function place(path: string): { folder: string; file: string } {
-  const file = path.replace(/^src\//, '').replace(/\.[cm]?[jt]s$/, '');
+  const file = path.replace(/^src\//, '').replace(/\.[cm]?[jt]sx?$/, '');
   return { folder: file.split('/')[0] ?? '', file };
 }
 

@@ -237,6 +237,7 @@ export function statsAnswer(
     at: new Date(now).toISOString(),
     generation: view.sequence,
     connections: workers.reduce((all, { totals: { connections } }) => all + connections, 0),
+    connectionsTotal: sum((one) => one.connectionsTotal),
     requests: {
       total: sum((one) => one.requestsTotal),
       inFlight: sum((one) => one.requestsInFlight),

@@ -278,6 +278,7 @@ export interface StatsAnswer {
   readonly at: string;
   readonly generation: number;
   readonly connections: number;
+  readonly connectionsTotal: number;
   // Of all listeners together, in mode http.
   readonly requests: RequestCounts;
   readonly receivedBytes: number;

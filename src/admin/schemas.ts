@@ -207,6 +207,7 @@ const stats = named('Stats', {
   at: z.iso.datetime(),
   generation: whole,
   connections: whole,
+  connectionsTotal: whole,
   requests: requestCounts,
   receivedBytes: whole,
   sentBytes: whole,
