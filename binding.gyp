@@ -22,6 +22,7 @@
             'native/http/response.cc',
             'native/http/resume.cc',
             'native/http/rewrite.cc',
+            'native/io/datagram.cc',
             'native/io/engines.cc',
             'native/io/epoll_engine.cc',
             'native/io/epoll_ops.cc',

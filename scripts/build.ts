@@ -94,6 +94,36 @@ async function buildDist(): Promise<void> {
   });
 }
 
+// The page at /ui/: one script and one style sheet, with the licences of what is bundled.
+async function buildPage(): Promise<void> {
+  const inputs = [
+    'src/dashboard',
+    'src/admin/api-types.ts',
+    'package-lock.json',
+    'scripts/build.ts',
+  ];
+  await step('page', fingerprint(inputs), ['dist/ui/index.html'], async () => {
+    const { build } = await import('vite');
+    await build({
+      configFile: false,
+      logLevel: 'warn',
+      root: inRoot('src/dashboard'),
+      // Relative, so that the page also works behind a proxy that adds a prefix.
+      base: './',
+      build: {
+        outDir: inRoot('dist/ui'),
+        emptyOutDir: true,
+        target: ['chrome123', 'firefox128', 'safari17.5'],
+        // The page's security policy has no room for data: addresses and inline scripts.
+        assetsInlineLimit: 0,
+        modulePreload: false,
+        reportCompressedSize: false,
+        license: { fileName: 'licenses.md' },
+      },
+    });
+  });
+}
+
 // Editors complete and check sluice.yaml by this file.
 async function writeConfigSchema(): Promise<void> {
   const module = inRoot('dist/config/json-schema.js');
@@ -121,5 +151,7 @@ function holdLock(): boolean {
 await main(async () => {
   if (!holdLock()) return;
   await buildAddon();
-  if (!options.addon) await buildDist();
+  if (options.addon) return;
+  await buildDist();
+  await buildPage();
 });

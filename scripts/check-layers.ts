@@ -5,7 +5,7 @@ import { main } from './lib/run.ts';
 
 await main(() => {
   const native = listFiles('native', ['.h', '.cc']);
-  const source = listFiles('src', ['.ts']);
+  const source = listFiles('src', ['.ts', '.tsx']);
   const complaints = [
     ...native.flatMap((path) => checkNative(path, readText(path))),
     ...source.flatMap((path) => checkSource(path, readText(path))),

@@ -50,9 +50,16 @@ function steps(): Step[] {
       name: 'reference page',
       ...tsx('gen-config-reference.ts', ...(fix ? [] : ['--check'])),
     },
+    { name: 'openapi.json', ...tsx('gen-openapi.ts', ...(fix ? [] : ['--check'])) },
+    { name: 'cli.md', ...tsx('gen-cli.ts', ...(fix ? [] : ['--check'])) },
     { name: 'format and lint (biome)', command: tool('biome'), args: [...biome, '.'] },
     { name: 'format (clang-format)', ...clangFormat() },
     { name: 'types (tsc)', command: tool('tsc'), args: ['--noEmit', '-p', 'tsconfig.json'] },
+    {
+      name: 'types of the page (tsc)',
+      command: tool('tsc'),
+      args: ['--noEmit', '-p', 'src/dashboard/tsconfig.json'],
+    },
     { name: 'tidy', ...tsx('tidy.ts', ...(fix ? ['--fix-gyp'] : [])) },
     { name: 'layers', ...tsx('check-layers.ts') },
   ];

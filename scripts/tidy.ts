@@ -7,7 +7,7 @@ import { main } from './lib/run.ts';
 import { complaintsAbout, isGenerated, limits, lineCount } from './lib/tidy-rules.ts';
 
 const folders = ['native', 'src', 'scripts', 'bench', 'test', 'examples'];
-const endings = ['.h', '.cc', '.ts', '.mjs', '.js', '.css'];
+const endings = ['.h', '.cc', '.ts', '.tsx', '.mjs', '.js', '.css'];
 
 await main(() => {
   const sources = listFiles('native', ['.cc']);

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadAddon } from './addon/binding.ts';
 import { openFleet } from './addon/fleet.ts';
+import { containersAnswer } from './admin/containers.ts';
+import { type DialectOptions, type Dialects, openDialects } from './admin/dialects.ts';
 import { AdminServer } from './admin/server.ts';
+import type { AdminSource, EventListener } from './admin/source.ts';
 import { type Difference, differences } from './config/differences.ts';
 import { printModel } from './config/print.ts';
 import type { Config } from './config/schema.ts';
@@ -38,6 +41,7 @@ import { StatedProvider } from './providers/stated.ts';
 import { FileWatch } from './providers/watch.ts';
 import type { MetricsView } from './shm/read.ts';
 
+export type { DialectOptions } from './admin/dialects.ts';
 export { type ConfigExport, defineConfig } from './config/define.ts';
 export type { Difference } from './config/differences.ts';
 export {
@@ -53,7 +57,7 @@ export type { BackendConfig, Config, ListenerConfig, PoolConfig } from './config
 export type { Applied } from './control/controller.ts';
 export type { Events } from './control/events.ts';
 export type { Overrides, Overriding } from './control/overrides.ts';
-export type { Draining, Pool, Waiting } from './control/pool.ts';
+export type { Changing, Draining, Pool, Waiting } from './control/pool.ts';
 export type { Bound, DrainResult } from './control/records.ts';
 export { type ErrorCode, errorCodes, type Issue, SluiceError } from './errors.ts';
 export { createLogger, type Logger, type LogLevel } from './log.ts';
@@ -84,6 +88,8 @@ export interface Options {
   readonly logger?: Logger | undefined;
   // How long a worker may take to follow a change; default 2 s.
   readonly ackTimeout?: Duration | undefined;
+  // Of the dialects `/server` and `/api/routes` of the admin API.
+  readonly dialects?: DialectOptions | undefined;
 }
 
 export interface Configuration {
@@ -104,23 +110,37 @@ const version = (
   }
 ).version;
 
+// Equal when the admin API answers the same way at the same place.
+const adminText = ({ adminListen, adminTokens }: Settings): string =>
+  JSON.stringify([adminListen?.text, adminTokens]);
+
+// What the admin API's dialects state.
+type StatedDialects = Readonly<Record<'servers' | 'domains', StatedProvider>>;
+
+// What states the configuration.
+interface Sources {
+  readonly file: FileProvider | undefined;
+  readonly docker: DockerProvider;
+  readonly stated: StatedDialects;
+}
+
 class LoadBalancer extends EventEmitter<Events> {
   // Definitions made at run time.
   readonly overrides: Overrides;
   readonly #core: Core;
   readonly #file: FileProvider | undefined;
   readonly #docker: DockerProvider;
+  readonly #listeners = new Set<EventListener>();
+  readonly #stated: StatedDialects;
+  #dialects: Dialects | undefined;
   #admin: AdminServer | undefined;
   #watch: FileWatch | undefined;
   #replaced: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    core: (lb: LoadBalancer) => Core,
-    file: FileProvider | undefined,
-    docker: DockerProvider,
-  ) {
+  constructor(core: (lb: LoadBalancer) => Core, { file, docker, stated }: Sources) {
     super();
     this.#core = core(this);
+    this.#stated = stated;
     this.overrides = new Overrides(this.#core);
     this.#file = file;
     this.#docker = docker;
@@ -190,13 +210,13 @@ class LoadBalancer extends EventEmitter<Events> {
     try {
       signal?.throwIfAborted();
       const desired = await until(load(), signal);
-      const former = this.settings.adminListen?.text;
+      const former = adminText(this.settings);
       this.#docker.check(desired.settings?.docker);
       const applied = await this.#core.replace(desired, {
         signal,
         forgetsOverrides: this.#file === undefined,
       });
-      if (this.settings.adminListen?.text !== former) await this.#listenAdmin();
+      if (adminText(this.settings) !== former) await this.#listenAdmin();
       await this.#docker.configure(this.settings.docker);
       applies.succeeded();
       this.#watchFile();
@@ -305,18 +325,70 @@ class LoadBalancer extends EventEmitter<Events> {
     await this.close();
   }
 
+  async #openDialects(options: DialectOptions): Promise<void> {
+    const { stateFile } = this.settings;
+    const serversFile = stateFile === undefined ? undefined : `${stateFile}.servers`;
+    this.#dialects = await openDialects(this.#adminSource(), { serversFile, ...options });
+  }
+
   async #listenAdmin(): Promise<void> {
-    const listen = this.settings.adminListen;
+    const { adminListen: listen, adminTokens: tokens } = this.settings;
     await this.#admin?.close();
     this.#admin = undefined;
-    if (listen === undefined) return;
-    this.#admin = await AdminServer.start({ listen, source: this, log: this.#core.log });
+    const dialects = this.#dialects;
+    if (listen === undefined || dialects === undefined) return;
+    const source = this.#adminSource();
+    const { log } = this.#core;
+    this.#admin = await AdminServer.start({ listen, tokens, source, dialects, log });
+  }
+
+  #adminSource(): AdminSource {
+    const { controller } = this.#core;
+    return {
+      get model() {
+        return controller.model;
+      },
+      memoryDescriptor: this.#core.memoryDescriptor,
+      get owners() {
+        return controller.merged.owners;
+      },
+      file: this.#file?.path,
+      overrides: this.overrides,
+      configuration: () => this.configuration(),
+      diff: () => this.diff(),
+      reload: () => this.reload(),
+      statements: (dialect) => ({
+        state: (desired) => this.#core.restate(this.#stated[dialect], desired),
+        flags: () => controller.merged.flags.filter(({ source }) => source === dialect),
+      }),
+      containers: () => containersAnswer(this.docker()),
+      health: () => this.health(),
+      metrics: () => this.metrics(),
+      view: () => this.view(),
+      address: (listener) => this.address(listener),
+      pool: (name) => this.pool(name),
+      listen: (listener) => {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+      },
+    };
   }
 
   // For `createLoadBalancer` only.
-  static async start(lb: LoadBalancer, desired: Desired<Backend>, signal?: AbortSignal) {
+  static tell(lb: LoadBalancer, name: string, detail: Readonly<Record<string, unknown>>): void {
+    for (const listener of lb.#listeners) listener(name, detail);
+  }
+
+  // For `createLoadBalancer` only.
+  static async start(
+    lb: LoadBalancer,
+    desired: Desired<Backend>,
+    dialects: DialectOptions,
+    signal?: AbortSignal,
+  ) {
     await lb.#core.start(desired, signal);
     try {
+      await lb.#openDialects(dialects);
       await lb.#listenAdmin();
       lb.#watchFile();
       lb.#core.applies.succeeded();
@@ -335,6 +407,7 @@ export type { LoadBalancer };
 const emitter =
   (lb: LoadBalancer) =>
   <K extends keyof Events>(event: K, ...args: Events[K]): void => {
+    LoadBalancer.tell(lb, event, { ...args[0] });
     queueMicrotask(() =>
       (lb.emit as (event: K, ...args: Events[K]) => boolean).call(lb, event, ...args),
     );
@@ -364,13 +437,13 @@ function modelOf(desired: Desired<Backend>, file: FileProvider | undefined): Mod
 // ERR_SLUICE_PLATFORM, ERR_SLUICE_ADDON_NOT_FOUND, ERR_SLUICE_START; then nothing runs.
 export async function createLoadBalancer(
   source: Config | ConfigFile | string | URL,
-  { signal, logger, ackTimeout = 2000 }: Options = {},
+  { signal, logger, ackTimeout = 2000, dialects = {} }: Options = {},
 ): Promise<LoadBalancer> {
   const names = new Names();
   const { lookup } = names;
   const file = fileOf(source, lookup);
-  const stated = file?.load() ?? desiredFrom(source as Config, 'config', lookup);
-  const desired = await until(stated, signal);
+  const loading = file?.load() ?? desiredFrom(source as Config, 'config', lookup);
+  const desired = await until(loading, signal);
   const { settings } = modelOf(desired, file);
   signal?.throwIfAborted();
   const addon = loadAddon();
@@ -390,6 +463,7 @@ export async function createLoadBalancer(
     mappings: { images: () => started?.overrides.images() ?? [] },
   });
   await docker.configure(settings.docker);
+  const stated = { servers: new StatedProvider('servers'), domains: new StatedProvider('domains') };
   const make = (lb: LoadBalancer): Core =>
     new Core({
       fleet,
@@ -399,12 +473,13 @@ export async function createLoadBalancer(
       provider: file ?? new StatedProvider('config'),
       names,
       watchers: [docker],
+      stated: Object.values(stated),
       emit: emitter(lb),
       log,
       ackTimeoutMs: timeoutFrom(ackTimeout),
       stuckAfterMs,
       version,
     });
-  started = new LoadBalancer(make, file, docker);
-  return LoadBalancer.start(started, desired, signal);
+  started = new LoadBalancer(make, { file, docker, stated });
+  return LoadBalancer.start(started, desired, dialects, signal);
 }

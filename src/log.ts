@@ -2,6 +2,7 @@
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
+export type LogFormat = 'json' | 'text';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
@@ -16,7 +17,7 @@ export interface Logger {
 export interface LogOptions {
   readonly level?: LogLevel;
   // Text when stderr is a terminal, JSON otherwise, unless stated.
-  readonly format?: 'json' | 'text';
+  readonly format?: LogFormat;
   readonly write?: (line: string) => void;
   // Milliseconds since the epoch.
   readonly now?: () => number;

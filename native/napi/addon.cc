@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "io/datagram.h"
 #include "io/listener.h"
 #include "worker/fleet.h"
 
@@ -133,6 +134,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       env, handle, [](Napi::Env, Handle* data) { Handle::release(data); });
   Napi::Object result = Napi::Object::New(env);
   result.Set("fleet", external);
+  result.Set("descriptor", mapped.fd());
   result.Set("region", add_buffer(env, handle, mapped.data(), shm::kWorkerBase));
   Napi::Array areas = Napi::Array::New(env, workers);
   for (uint32_t worker = 0; worker < workers && !env.IsExceptionPending(); worker++) {
@@ -232,6 +234,14 @@ Napi::Value close_descriptors(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value send_datagram(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].ToString().Utf8Value();
+  const std::string text = info[1].ToString().Utf8Value();
+  const int error = io::send_datagram(path.data(), path.size(), text.data(), text.size());
+  if (error < 0) throw_system(info.Env(), error, "sendto");
+  return info.Env().Undefined();
+}
+
 Napi::Value start(const Napi::CallbackInfo& info) {
   Handle* handle = handle_of(info);
   if (handle == nullptr) return info.Env().Undefined();
@@ -320,6 +330,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("listen", Napi::Function::New(env, listen));
   exports.Set("inherit", Napi::Function::New(env, inherit));
   exports.Set("closeDescriptors", Napi::Function::New(env, close_descriptors));
+  exports.Set("sendDatagram", Napi::Function::New(env, send_datagram));
   exports.Set("start", Napi::Function::New(env, start));
   exports.Set("notify", Napi::Function::New(env, notify));
   exports.Set("openLog", Napi::Function::New(env, open_log));

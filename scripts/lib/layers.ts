@@ -32,7 +32,18 @@ export const sourceFolders: Readonly<Record<string, readonly string[]>> = {
   addon: ['errors', 'shm/layout.gen'],
   metrics: ['shm/read', 'shm/layout.gen', 'model', 'errors'],
   control: ['model', 'providers', 'health', 'shm', 'addon', 'errors', 'log'],
-  admin: ['control', 'metrics', 'model', 'errors', 'log'],
+  // Bodies are written in the language of configurations.
+  admin: [
+    'control',
+    'metrics',
+    'config',
+    'model',
+    'shm/read',
+    'shm/histogram',
+    'shm/layout.gen',
+    'errors',
+    'log',
+  ],
   dashboard: ['admin/api-types'],
 };
 
@@ -96,7 +107,7 @@ export function checkNative(path: string, text: string): string[] {
 
 // `src/config/load.ts` is config/load in folder config; `src/log.ts` is log in folder log.
 function place(path: string): { folder: string; file: string } {
-  const file = path.replace(/^src\//, '').replace(/\.[cm]?[jt]s$/, '');
+  const file = path.replace(/^src\//, '').replace(/\.[cm]?[jt]sx?$/, '');
   return { folder: file.split('/')[0] ?? '', file };
 }
 

@@ -16,6 +16,7 @@ export const testPackages = [
   'curl', // real clients of HTTP
   'nghttp2-client', // the same: h2load
   'chromium-headless-shell', // the same: a browser, without what draws windows
+  'systemd', // systemd-analyze checks the unit file
   'iproute2', // bench: the loopback of its network namespace
   'docker.io', // discovery: a real engine, in namespaces of its own
   'iptables', // the same: its networks

@@ -3,7 +3,8 @@
 
 export type Language = 'cpp' | 'ts';
 
-export const languageOf = (path: string): Language => (/\.(ts|mjs|js)$/.test(path) ? 'ts' : 'cpp');
+export const languageOf = (path: string): Language =>
+  /\.(tsx?|mjs|js)$/.test(path) ? 'ts' : 'cpp';
 
 const spaces = (text: string): string => text.replace(/[^\n]/g, ' ');
 
@@ -42,8 +43,9 @@ function endOfExpression(text: string, from: number): number {
   return at;
 }
 
-// A slash begins a regular expression where a value may begin.
+// A slash begins a regular expression where a value may begin, but not in JSX: `</p>`, `/>`.
 function endOfRegex(text: string, from: number): number | undefined {
+  if (text[from - 1] === '<' || text[from + 1] === '>') return undefined;
   const before = text.slice(Math.max(0, from - 40), from).trimEnd();
   if (
     before !== '' &&

@@ -21,6 +21,8 @@ export interface StartOptions {
 }
 
 export interface Fleet {
+  // Of the shared memory's memfd.
+  readonly descriptor: number;
   // The shared memory, and the workers' areas where they are not behind it; gone after `stop`.
   readonly region: ArrayBuffer;
   readonly areas?: readonly ArrayBuffer[];
@@ -59,8 +61,9 @@ const familyName = (value: number): keyof typeof AddressFamily =>
   ) ?? 'none';
 
 export function openFleet(addon: NativeAddon, workers: number): Fleet {
-  const { fleet, region, areas } = addon.open(workers);
+  const { fleet, descriptor, region, areas } = addon.open(workers);
   return {
+    descriptor,
     region,
     areas,
     listen({ family, words, port, scope, path }, count, backlog) {

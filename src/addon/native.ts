@@ -10,9 +10,10 @@ export interface NativeAddon {
   // Processors this process may run on (its affinity mask), ascending.
   processors(): number[];
   // Maps a region for `workers` workers and writes its header. `region` ends where the workers'
-  // areas begin. `stop` detaches all buffers.
+  // areas begin; `descriptor` is the memfd that other processes read. `stop` detaches all buffers.
   open(workers: number): {
     readonly fleet: NativeFleet;
+    readonly descriptor: number;
     readonly region: ArrayBuffer;
     readonly areas: readonly ArrayBuffer[];
   };
@@ -39,6 +40,9 @@ export interface NativeAddon {
   };
   // Closes descriptors that were never published. Published ones belong to the workers.
   closeDescriptors(descriptors: number[]): void;
+  // One datagram to a Unix socket; a leading '@' of `path` means an abstract name. Waits a second
+  // at most for the receiver. Throws as `listen` does.
+  sendDatagram(path: string, text: string): void;
   // Starts one thread per worker, pinned to `cpus[i]` (-1: not pinned). `engine`: 0 automatic,
   // 1 io_uring, 2 epoll. Workers report through their `state`, `engine` and `engineError` words.
   start(fleet: NativeFleet, engine: number, connectionsMax: number, cpus: number[]): void;

@@ -31,21 +31,58 @@ export interface VersionAnswer {
   readonly uptimeSeconds: number;
 }
 
+// GET /api/v1/memory: where another process finds the shared memory, and what lies in which slot of
+// it; names for `sluice top`, which reads the figures themselves there. They hold for one
+// generation.
+export interface MemoryAnswer {
+  readonly version: string;
+  readonly startedAt: string;
+  readonly pid: number;
+  // Of that process: a memfd, /proc/PID/fd/N.
+  readonly descriptor: number;
+  // Of the layout of the memory; another one cannot be read.
+  readonly layoutHash: string;
+  readonly generation: number;
+  readonly listeners: readonly MemoryListener[];
+  readonly pools: readonly MemoryPool[];
+}
+export interface MemorySlot {
+  readonly slot: number;
+  // Counters of a slot belong to it; another one is another owner of the slot.
+  readonly incarnation: number;
+}
+export interface MemoryListener extends MemorySlot {
+  readonly name: string;
+  readonly mode: 'tcp' | 'http';
+  readonly address: string;
+}
+export interface MemoryPool extends MemorySlot {
+  readonly name: string;
+  readonly strategy: string;
+  readonly takesRequests: boolean;
+  readonly backends: readonly MemoryBackend[];
+}
+export interface MemoryBackend extends MemorySlot {
+  readonly id: string;
+}
+
 // Answer of every write: the publication in force, and the workers that follow it.
 export interface AppliedAnswer {
   readonly generation: number;
   readonly workers: number;
 }
 
-// GET /api/v1/config; its ETag is what `If-Match` of writes compares.
+// GET /api/v1/config. Answers about what can be written have an ETag: of what is stated, not of the
+// figures. `If-Match` of a write takes that of the resource or that of this document; 412 when it
+// is another one. POST /api/v1/config/reload reads the file again and answers with AppliedAnswer.
 export interface ConfigAnswer {
   readonly generation: number;
   // Where it was read, when there is a file.
   readonly file?: string;
   // What is in force, in the language of configuration files.
-  readonly config: object;
+  readonly config: Readonly<Record<string, unknown>>;
   // What was changed at run time, in the same language; kept in the state file when there is one.
-  readonly overrides: object;
+  readonly overrides: Readonly<Record<string, unknown>>;
   readonly stateFile?: string;
   // Statements of providers that are not in force, and why.
   readonly flags: readonly Flag[];
@@ -105,6 +142,8 @@ export interface Percentiles {
 
 // GET /api/v1/routes
 export interface RouteAnswer {
+  // Of those that PUT /api/v1/routes/{id} made.
+  readonly id?: string;
   readonly listener: string;
   // Empty: every host, every path.
   readonly host: string;
@@ -171,9 +210,9 @@ export interface DrainAnswer {
   readonly state: 'draining' | 'drained' | 'removed';
 }
 
-// PUT /api/v1/listeners/{listener}, PUT /api/v1/pools/{pool}: a body as under `listeners.NAME`
-// and `pools.NAME` of a configuration file. PUT /api/v1/routes/{id}: a route for a
-// listener that exists.
+// PUT and DELETE /api/v1/listeners/{listener}, /api/v1/pools/{pool}: a body as under
+// `listeners.NAME` and `pools.NAME` of a configuration file. PUT and DELETE /api/v1/routes/{id}: a
+// route for a listener that exists, under an id of the caller's choice.
 export interface RouteBody {
   readonly listener: string;
   readonly hosts?: readonly string[];
@@ -239,6 +278,7 @@ export interface StatsAnswer {
   readonly at: string;
   readonly generation: number;
   readonly connections: number;
+  readonly connectionsTotal: number;
   // Of all listeners together, in mode http.
   readonly requests: RequestCounts;
   readonly receivedBytes: number;
@@ -253,8 +293,10 @@ export interface StatsAnswer {
   }[];
 }
 
-// GET /api/v1/events: text/event-stream, each `data` one of these, `id` counts up. Names are those
-// of the programming interface: `config:applied`, `listener:listening`, `backend:added`, …
+// GET /api/v1/events: text/event-stream, each `data` one of these, `id` counts up, also over a
+// restart; `Last-Event-ID` (or `?since=`) gives again what came after it. Names are those
+// of the programming interface: `config:applied`, `listener:listening`, `backend:added`, …; and
+// `events:missed` when some that came after are no longer kept.
 export interface EventMessage {
   readonly id: number;
   readonly at: string;

@@ -10,14 +10,23 @@ function nameOf(host: string): string | undefined {
   return (found?.[1] ?? found?.[2])?.toLowerCase();
 }
 
-export function isLoopback(address: string): boolean {
-  return /^127\.|^::1$|^::ffff:127\.|^localhost$/i.test(address);
-}
-
 // Requests of HTTP/1.0 without a host come from no browser.
 export function isSafeHost(host: string | undefined): boolean {
   if (host === undefined) return true;
   const name = nameOf(host);
   if (name === undefined) return false;
   return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost');
+}
+
+// Browsers name the page that makes them write. Only our own page may: an origin of the host that
+// was asked, and nobody who hides it (`null`). Programs send neither field.
+export function isSameOrigin(
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+): boolean {
+  const { origin, host, 'sec-fetch-site': site } = headers;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
+  if (origin === undefined) return true;
+  if (typeof origin !== 'string' || typeof host !== 'string') return false;
+  const authority = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
+  return authority?.toLowerCase() === host.toLowerCase();
 }

@@ -1,43 +1,33 @@
-// The admin API's HTTP server. It runs on the event loop of JavaScript, apart from all traffic, and
-// reads only: it may be asked at any rate without touching a connection.
+// The admin API's socket. It runs on the event loop of JavaScript, apart from all traffic, which
+// it can neither delay nor end.
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { hostOf, isLoopback } from '../config/address.ts';
 import { reasonOf, SluiceError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { StatedAddress } from '../model/types.ts';
-import { isLoopback, isSafeHost } from './host.ts';
-import { type Answer, problem, problemOf } from './problem.ts';
-import { type AdminSource, answer } from './routes.ts';
+import type { Dialects } from './dialects.ts';
+import { EventStream } from './event-stream.ts';
+import type { AdminSource } from './source.ts';
+import { Tokens } from './tokens.ts';
 
 export interface AdminOptions {
   readonly listen: StatedAddress;
+  // Of which a request needs one; none are needed when there are none.
+  readonly tokens?: readonly string[];
   readonly source: AdminSource;
+  readonly dialects: Dialects;
   readonly log: Logger;
+  // Where the page's files are; those of the package unless stated. Ends with a slash.
+  readonly uiFolder?: URL;
 }
 
 const connectionsMax = 256;
 const headersTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
-
-function hostOf(address: StatedAddress): string {
-  if (address.kind === 'name') return address.host;
-  if (address.kind === 'unix') return '';
-  // `[::1%lo]:80` without brackets and port.
-  return address.text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-}
-
-function send(request: IncomingMessage, response: ServerResponse, what: Answer): void {
-  const body = Buffer.from(what.body);
-  response.writeHead(what.status, {
-    'content-type': what.type,
-    'content-length': body.byteLength,
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...what.headers,
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
-}
+// When a start is over, whatever it has to do.
+const loadAfterMs = 250;
 
 // Whether a process listens on the socket file.
 async function isAnswered(path: string): Promise<boolean> {
@@ -75,16 +65,22 @@ async function listen(server: Server, address: StatedAddress): Promise<void> {
   });
 }
 
+type Handle = (request: IncomingMessage, response: ServerResponse) => void;
+
 export class AdminServer {
   readonly #server: Server;
-  readonly #source: AdminSource;
+  readonly #events: EventStream;
   readonly #log: Logger;
-  readonly #onlySafeHosts: boolean;
+  readonly #options: AdminOptions;
+  readonly #loading: NodeJS.Timeout;
+  // The application, when it is loaded or being loaded.
+  #handle: Promise<Handle> | undefined;
   // `host:port` or `unix:/path`, with the port that was taken.
   readonly address: string;
 
   // Throws ERR_SLUICE_LISTEN.
-  static async start({ listen: address, source, log }: AdminOptions): Promise<AdminServer> {
+  static async start(options: AdminOptions): Promise<AdminServer> {
+    const { listen: address } = options;
     const server = createServer();
     try {
       await listen(server, address);
@@ -92,14 +88,14 @@ export class AdminServer {
       const details = { address: address.text, listener: 'admin', reason: reasonOf(cause) };
       throw new SluiceError('ERR_SLUICE_LISTEN', details, { cause });
     }
-    return new AdminServer(server, address, source, log);
+    return new AdminServer(server, options);
   }
 
-  private constructor(server: Server, address: StatedAddress, source: AdminSource, log: Logger) {
+  private constructor(server: Server, options: AdminOptions) {
+    const { listen: address, source, log } = options;
     this.#server = server;
-    this.#source = source;
     this.#log = log;
-    this.#onlySafeHosts = address.kind !== 'unix' && isLoopback(hostOf(address));
+    this.#events = new EventStream(source);
     const bound = server.address();
     this.address =
       typeof bound === 'object' && bound !== null
@@ -109,7 +105,11 @@ export class AdminServer {
     server.headersTimeout = headersTimeoutMs;
     server.requestTimeout = requestTimeoutMs;
     server.on('error', (error) => log.error('admin', { error }));
-    server.on('request', (request, response) => this.#handle(request, response));
+    this.#options = options;
+    // Should it fail, whoever asks is told.
+    this.#loading = setTimeout(() => void this.#loaded().catch(() => {}), loadAfterMs);
+    this.#loading.unref();
+    server.on('request', (request, response) => void this.#answer(request, response));
   }
 
   // Whether the server keeps the process alive.
@@ -122,27 +122,41 @@ export class AdminServer {
 
   // Open connections are ended: nothing that they could still ask for exists then.
   async close(): Promise<void> {
+    clearTimeout(this.#loading);
+    this.#events.close();
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();
     });
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
-    request.resume();
-    send(request, response, this.#answer(request));
+  // The application is loaded at the first request, or soon: a start does not wait for it.
+  #loaded(): Promise<Handle> {
+    this.#handle ??= this.#load(this.#options);
+    return this.#handle;
+  }
+  async #load(options: AdminOptions): Promise<Handle> {
+    const { listen: address, tokens = [], source, dialects, log, uiFolder } = options;
+    const { createApp } = await import('./app.ts');
+    const app = await createApp({
+      source,
+      events: this.#events,
+      dialects,
+      tokens: address.kind === 'unix' ? new Tokens([]) : new Tokens(tokens),
+      onlySafeHosts: address.kind !== 'unix' && isLoopback(address),
+      log,
+      uiFolder: uiFolder ?? new URL('../ui/', import.meta.url),
+    });
+    return app.routing;
   }
 
-  #answer({ method = '', url = '', headers }: IncomingMessage): Answer {
-    if (this.#onlySafeHosts && !isSafeHost(headers.host)) {
-      return problem(403, 'the host of the request is not one of this machine');
-    }
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      return answer(method, url, this.#source);
+      const handle = await this.#loaded();
+      handle(request, response);
     } catch (error) {
-      const failed = problemOf(error);
-      if (failed.status === 500) this.#log.error('admin: request failed', { url, error });
-      return failed;
+      this.#log.error('admin: request failed', { url: request.url, error });
+      response.writeHead(500).end();
     }
   }
 }

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Config, LoadBalancer } from '../index.ts';
 import { UsageError } from './failure.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { logFormatOf, type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
 
 const names = ['red', 'green', 'blue'] as const;
@@ -67,6 +67,7 @@ export async function demo(options: DemoOptions, print: (text: string) => void):
     return await serve({
       source: config,
       logLevel: config.logLevel,
+      logFormat: logFormatOf(options),
       ready: (lb) => {
         const address = lb.address('web');
         const bound = 'port' in address ? address.port : port;

@@ -3,11 +3,28 @@ import { type Issue, meantText, reasonOf, SluiceError, shown } from '../errors.t
 
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
+// What people are told of them.
+export const exitMeanings: readonly (readonly [code: string, meaning: string])[] = [
+  ['0', 'ended as asked'],
+  ['1', 'failed; `diff`: there are differences; `status`: not healthy; `doctor`: something fails'],
+  ['2', 'wrong usage or configuration, nothing was changed; `diff`: it could not be compared'],
+  ['130, 143', 'ended at once by a second INT or TERM'],
+];
+
 // A signal's conventional exit code: 128 and its number.
 export const signalExit = { SIGTERM: 143, SIGINT: 130 } as const;
 
 // Wrong use of the command line; the message is all that people need.
 export class UsageError extends Error {}
+
+// A failure whose message, of one or more lines, is all that people need.
+export class CommandError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number = exitCodes.failed) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
 
 const usageCodes: ReadonlySet<string> = new Set([
   'ERR_SLUICE_CONFIG',
@@ -16,9 +33,14 @@ const usageCodes: ReadonlySet<string> = new Set([
   'ERR_SLUICE_ARGUMENT',
 ]);
 
+// The code of an error of this process, or of a balancer that refused.
+export const isUsageCode = (code: string | undefined): boolean =>
+  code !== undefined && usageCodes.has(code);
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage;
-  return error instanceof SluiceError && usageCodes.has(error.code)
+  if (error instanceof CommandError) return error.exitCode;
+  return error instanceof SluiceError && isUsageCode(error.code)
     ? exitCodes.usage
     : exitCodes.failed;
 }
@@ -43,6 +65,8 @@ export function failureLines(error: unknown, file?: string): string[] {
     return error.issues.map((issue) => issueLine(file, issue));
   }
   if (error instanceof SluiceError) return [`${error.message} (${error.code})`];
-  if (error instanceof UsageError) return [error.message];
+  if (error instanceof UsageError || error instanceof CommandError) {
+    return error.message.split('\n');
+  }
   return [error instanceof Error ? (error.stack ?? error.message) : reasonOf(error)];
 }

@@ -5,7 +5,8 @@ import { parseAddress } from '../config/address.ts';
 import { endpointExpected, parseEndpoint } from '../config/endpoint.ts';
 import { type EnvironmentSettings, environment } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
-import { type LogLevel, logLevels } from '../log.ts';
+import { adminDefault } from '../config/schema-admin.ts';
+import { type LogFormat, type LogLevel, logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import type { EngineChoice } from '../model/types.ts';
 import { UsageError } from './failure.ts';
@@ -19,9 +20,12 @@ export interface Overrides {
   readonly watch?: 'on' | 'off' | 'true' | 'false' | false;
   // true: the option without an endpoint.
   readonly docker?: string | true;
+  readonly logFormat?: 'json' | 'console';
+  readonly pidfile?: string;
 }
 
-export const adminDefault = '127.0.0.1:9123';
+export const logFormatOf = ({ logFormat }: Overrides): LogFormat | undefined =>
+  logFormat === 'console' ? 'text' : logFormat;
 
 export const overrideOptions = (): Option[] => [
   new Option('--workers <n>', 'worker threads, or auto: one for each processor')
@@ -33,6 +37,9 @@ export const overrideOptions = (): Option[] => [
   new Option('--log-level <level>', 'what is logged')
     .choices([...logLevels])
     .env('SLUICE_LOG_LEVEL'),
+  new Option('--log-format <format>', 'console on a terminal, json otherwise, unless stated')
+    .choices(['json', 'console'])
+    .env('SLUICE_LOG_FORMAT'),
   new Option(
     '--admin <address>',
     `where /health and /metrics answer: host:port, unix:/path or off (default: ${adminDefault})`,
@@ -89,7 +96,7 @@ function adminOf(
 ): Config['admin'] {
   if (stated === 'off') return undefined;
   if (stated === undefined) {
-    const { listen } = admin ?? { listen: adminDefault };
+    const { listen = adminDefault } = admin ?? {};
     if (port === undefined) return admin ?? { listen };
     return { ...admin, listen: withPort(listen, port) };
   }

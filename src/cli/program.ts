@@ -2,14 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { configPlaces, findConfigFile } from '../config/find.ts';
+import { type Act, addCommands } from './commands.ts';
 import { type DemoOptions, demo } from './demo.ts';
-import { exitCodeOf, exitCodes, failureLines, UsageError } from './failure.ts';
+import { exitCodeOf, exitCodes, exitMeanings, failureLines, UsageError } from './failure.ts';
 import { type Overrides, overrideOptions, watchOptions } from './overrides.ts';
 import { run } from './run.ts';
 import { validate } from './validate.ts';
 
+const exitLines = exitMeanings.map(
+  ([code, meaning]) => `  ${code.padEnd(10)}${meaning.replaceAll('`', '')}`,
+);
 const exitHelp = `
-Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.
+Exit codes:
+${exitLines.join('\n')}
 Signals: TERM and INT drain and end (twice: at once), HUP reads the file again.`;
 
 function packageVersion(): string {
@@ -52,6 +57,7 @@ function programOf(outcome: Outcome): Command {
   };
   const running = withSettings(withFile(program.command('run')))
     .description('balance as a file says; without one, open the admin API alone')
+    .option('-p, --pidfile <file>', 'holds the process id while it serves')
     .action(async ({ config = findConfigFile(), ...overrides }: Overrides & ConfigOption) => {
       outcome.file = config;
       outcome.code = await run(config, overrides);
@@ -72,8 +78,19 @@ function programOf(outcome: Outcome): Command {
     .action(async (options: DemoOptions) => {
       outcome.code = await demo(options, printLine);
     });
+  const act: Act =
+    (body) =>
+    async (...args) => {
+      // Options come last but one, before the command itself.
+      outcome.file = (args.at(-2) as { readonly config?: string } | undefined)?.config;
+      outcome.code = await body(...args);
+    };
+  addCommands(program, packageVersion(), act);
   return program;
 }
+
+// All commands, for those who describe them.
+export const commandLine = (): Command => programOf({ code: exitCodes.ok, file: undefined });
 
 // Never throws: what goes wrong is printed. Resolves with the exit code.
 export async function main(args: readonly string[]): Promise<number> {

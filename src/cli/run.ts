@@ -1,7 +1,8 @@
 // `sluice run`: a balancer from a file, or, without one, the admin API alone.
 import type { Config } from '../config/schema.ts';
 import { checkConfigFile } from './config-file.ts';
-import { type Overrides, withOverrides } from './overrides.ts';
+import { dialectsOf } from './dialects.ts';
+import { logFormatOf, type Overrides, withOverrides } from './overrides.ts';
 import { serve } from './serve.ts';
 
 export async function run(path: string | undefined, overrides: Overrides): Promise<number> {
@@ -9,11 +10,17 @@ export async function run(path: string | undefined, overrides: Overrides): Promi
     watch: true,
     ...withOverrides(config, overrides),
   });
+  const more = {
+    logFormat: logFormatOf(overrides),
+    pidfile: overrides.pidfile,
+    dialects: dialectsOf(),
+  };
   if (path === undefined) {
     const config = adjust({ listeners: {}, pools: {} });
-    return serve({ source: config, logLevel: config.logLevel });
+    return serve({ source: config, logLevel: config.logLevel, ...more });
   }
   // With the places of all problems, before anything is started.
   const { settings } = await checkConfigFile(path, adjust);
-  return serve({ source: { file: path, adjust }, logLevel: settings.logLevel, file: path });
+  const source = { file: path, adjust };
+  return serve({ source, logLevel: settings.logLevel, file: path, ...more });
 }

@@ -121,4 +121,16 @@ export function targetText(target: ListenTarget): string {
     : target.address.text;
 }
 
+// The host of an address; empty for a socket file.
+export function hostOf(address: StatedAddress): string {
+  if (address.kind === 'name') return address.host;
+  if (address.kind === 'unix') return '';
+  // `[::1%lo]:80` without brackets and port.
+  return address.text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}
+
+// Whether only this machine can connect to it.
+export const isLoopback = (address: StatedAddress): boolean =>
+  /^127\.|^::1$|^::ffff:127\.|^localhost$/i.test(hostOf(address));
+
 export const isResolved = (address: StatedAddress): address is Address => address.kind !== 'name';

@@ -10,7 +10,7 @@ import type {
   StatedAddress,
   StatedBackend,
 } from '../model/types.ts';
-import { parseAddress, parseBackendAddress } from './address.ts';
+import { parseBackendAddress } from './address.ts';
 import { accepted, defaults, duration } from './defaults.ts';
 import { type Document, type Locate, readDocument } from './document.ts';
 import { ejectionOf, healthCheckOf } from './health.ts';
@@ -29,6 +29,7 @@ import {
   pool as poolSchema,
 } from './schema.ts';
 import { accessLogOf } from './schema-access-log.ts';
+import { adminOf } from './schema-admin.ts';
 import { dockerOf } from './schema-docker.ts';
 import { listener } from './schema-listener.ts';
 
@@ -82,14 +83,13 @@ function poolOf(name: string, config: PoolConfig, issues: Issue[]): DesiredPool 
   };
 }
 
-function settingsOf(config: Config): Settings {
+function settingsOf(config: Config, issues: Issue[]): Settings {
   return {
     workers: config.workers === 'auto' ? undefined : config.workers,
     engine: config.engine ?? 'auto',
     maxConnections: config.maxConnections,
     logLevel: config.logLevel ?? 'info',
-    adminListen:
-      config.admin === undefined ? undefined : parseAddress(config.admin.listen, '127.0.0.1'),
+    ...adminOf(config.admin, issues),
     dns: {
       servers: config.dns?.servers ?? defaults.dns.servers,
       refreshMs: duration(config.dns?.refresh, defaults.dns.refreshMs),
@@ -150,7 +150,7 @@ export function checkConfig(input: unknown, source: string, locate?: Locate): Ch
     source,
     layer: 'intent',
     attached: [],
-    settings: settingsOf(config),
+    settings: settingsOf(config, issues),
     listeners: new Map(
       Object.entries(config.listeners ?? {}).map(([name, one]) => [
         name,

@@ -6,6 +6,7 @@ import { logLevels } from '../log.ts';
 import { limits } from '../model/limits.ts';
 import { addressExpected, ipAddress, parseAddress, parseBackendAddress } from './address.ts';
 import { accessLog } from './schema-access-log.ts';
+import { admin } from './schema-admin.ts';
 import { providers } from './schema-docker.ts';
 import { ejection, healthCheck } from './schema-health.ts';
 import { listener } from './schema-listener.ts';
@@ -132,15 +133,7 @@ export const configSchema = z
       .meta({ default: 'info' })
       .optional(),
     accessLog: accessLog.optional(),
-    admin: z
-      .strictObject({
-        listen: z
-          .string()
-          .refine((text) => parseAddress(text, '127.0.0.1') !== undefined, {
-            error: `expected ${addressExpected}`,
-          })
-          .describe('Where it answers. `:port` is this host only.'),
-      })
+    admin: admin
       .describe('The admin API; without it there is none. The command opens it at 127.0.0.1:9123.')
       .optional(),
     watch: z

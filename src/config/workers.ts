@@ -1,5 +1,5 @@
-// How many workers and connections fit this process: its affinity mask, its cgroup's processor
-// quota and its limit of open files. `read` gives a file's text, or undefined.
+// How many workers and connections fit this process: its affinity mask, its cgroup's quota of
+// processors and memory, and its limit of open files. `read` gives a file's text, or undefined.
 import { readFileSync } from 'node:fs';
 
 export type ReadFile = (path: string) => string | undefined;
@@ -30,24 +30,57 @@ function quotaV1(directory: string, read: ReadFile): number | undefined {
   return quota > 0 && period > 0 ? quota / period : undefined;
 }
 
-// Processors the cgroups (version 1 or 2) grant, as a fraction; undefined: no quota.
-export function cgroupQuota(read: ReadFile = readSystemFile): number | undefined {
-  const quotas: number[] = [];
+// The tightest limit of a controller over all cgroups that this process is in.
+function tightest(
+  read: ReadFile,
+  controller: string,
+  v1Mount: string,
+  v2: (directory: string) => number | undefined,
+  v1: (directory: string) => number | undefined,
+): number | undefined {
+  const found: number[] = [];
   for (const line of (read('/proc/self/cgroup') ?? '').split('\n')) {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
     if (controllers === undefined || path === undefined) continue;
-    const names = controllers.split(',');
-    if (controllers !== '' && !names.includes('cpu')) continue;
+    if (controllers !== '' && !controllers.split(',').includes(controller)) continue;
     for (const directory of ancestors(path)) {
-      const quota =
+      const limit =
         controllers === ''
-          ? quotaV2(`/sys/fs/cgroup${directory}`, read)
-          : (quotaV1(`/sys/fs/cgroup/${controllers}${directory}`, read) ??
-            quotaV1(`/sys/fs/cgroup/cpu${directory}`, read));
-      if (quota !== undefined) quotas.push(quota);
+          ? v2(`/sys/fs/cgroup${directory}`)
+          : (v1(`/sys/fs/cgroup/${controllers}${directory}`) ??
+            v1(`/sys/fs/cgroup/${v1Mount}${directory}`));
+      if (limit !== undefined) found.push(limit);
     }
   }
-  return quotas.length === 0 ? undefined : Math.min(...quotas);
+  return found.length === 0 ? undefined : Math.min(...found);
+}
+
+// Processors the cgroups (version 1 or 2) grant, as a fraction; undefined: no quota.
+export const cgroupQuota = (read: ReadFile = readSystemFile): number | undefined =>
+  tightest(
+    read,
+    'cpu',
+    'cpu',
+    (directory) => quotaV2(directory, read),
+    (directory) => quotaV1(directory, read),
+  );
+
+// Version 1 writes a number near 2^63 for no limit.
+const unlimitedBytes = 2 ** 60;
+
+// Bytes of memory the cgroups grant; undefined: no limit.
+export function cgroupMemory(read: ReadFile = readSystemFile): number | undefined {
+  const bytes = (path: string): number | undefined => {
+    const value = Number(read(path)?.trim() ?? Number.NaN);
+    return value > 0 && value < unlimitedBytes ? value : undefined;
+  };
+  return tightest(
+    read,
+    'memory',
+    'memory',
+    (directory) => bytes(`${directory}/memory.max`),
+    (directory) => bytes(`${directory}/memory.limit_in_bytes`),
+  );
 }
 
 // `processors`: how many the affinity mask allows.
@@ -66,6 +99,10 @@ export function openFilesLimit(read: ReadFile = readSystemFile): number {
   if (found === null) return 1024;
   return found[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(found[1]);
 }
+
+// Descriptors that so many connections need: two each, and what the process has besides.
+export const filesFor = (workers: number, connections: number): number =>
+  2 * connections + filesReserved + workers * filesPerWorker;
 
 const perWorkerMax = 100_000;
 // Node, the engines, listeners and logs.

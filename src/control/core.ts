@@ -30,6 +30,8 @@ export interface CoreOptions {
   readonly maxConnections: number;
   // Of the configuration.
   readonly provider: Replaceable;
+  // Sources whose statements are given to `restate`.
+  readonly stated?: readonly Replaceable[];
   readonly watchers?: readonly Watcher[];
   readonly emit: Emit;
   readonly log: Logger;
@@ -88,7 +90,7 @@ export class Core {
     this.#acks = new Acks(this.#region, { timeoutMs: options.ackTimeoutMs, isStuck });
     this.#watched = (options.watchers ?? []).map((one) => [one, new Adopted(one)] as const);
     const adopted = this.#watched.map(([, one]) => one);
-    this.#providers = [options.provider, ...adopted];
+    this.#providers = [options.provider, ...(options.stated ?? []), ...adopted];
     this.controller = new Controller({
       region: this.#region,
       fleet: options.fleet,
@@ -115,6 +117,10 @@ export class Core {
   }
   get isClosed(): boolean {
     return this.#closing !== undefined;
+  }
+  // What other processes map.
+  get memoryDescriptor(): number {
+    return this.#options.fleet.descriptor;
   }
 
   // Publishes what `desired` says, starts the workers and waits for them. When anything fails,
@@ -221,6 +227,10 @@ export class Core {
     if (this.isClosed) return;
     const { pools, settings } = this.controller.model;
     this.names.keep(hostsOf(pools.values()), settings.dns);
+  }
+  // Puts into force what one of the `stated` sources says; refused, its former statement stays.
+  restate(provider: Replaceable, desired: Desired<Backend>): Promise<Applied> {
+    return this.controller.intend(() => provider.replace(desired));
   }
 
   view(): MetricsView {

@@ -13,13 +13,10 @@ import type { ListenerConfig, PoolConfig } from '../providers/inputs.ts';
 import type { ImageMapping, OverridesDocument, RouteConfig } from '../providers/overrides.ts';
 import type { Applied } from './controller.ts';
 import type { Core } from './core.ts';
-import type { Waiting } from './pool.ts';
+import type { Changing } from './pool.ts';
 import { until } from './waiting.ts';
 
-export interface Overriding extends Waiting {
-  // Called in the moment in which the change would be made; what it throws prevents it.
-  readonly unless?: (() => void) | undefined;
-}
+export type Overriding = Changing;
 
 type Kind = 'listeners' | 'pools' | 'routes';
 

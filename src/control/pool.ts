@@ -18,7 +18,11 @@ import { until } from './waiting.ts';
 export interface Waiting {
   readonly signal?: AbortSignal | undefined;
 }
-export interface Draining extends Waiting {
+export interface Changing extends Waiting {
+  // Called in the moment in which the change would be made; what it throws prevents it.
+  readonly unless?: (() => void) | undefined;
+}
+export interface Draining extends Changing {
   // How long connections may go on; the pool's drainTimeout unless stated.
   readonly timeout?: Duration | undefined;
   // false: resolves when no worker gives the backend new work, with nothing cut yet.
@@ -45,10 +49,11 @@ export class Pool {
   }
 
   // Throws ERR_SLUICE_BACKEND_EXISTS. One that is on its way out stays instead.
-  async add(backend: BackendConfig, { signal }: Waiting = {}): Promise<void> {
+  async add(backend: BackendConfig, { signal, unless }: Changing = {}): Promise<void> {
     const { controller, overrides } = this.#core;
     const made = await until(backendFrom(this.name, backend, this.#core.lookup), signal);
     await controller.intend(() => {
+      unless?.();
       this.#settings();
       if (this.#core.isWanted(this.name, made.id)) {
         throw new SluiceError('ERR_SLUICE_BACKEND_EXISTS', { pool: this.name, backend: made.id });
@@ -61,13 +66,14 @@ export class Pool {
   // Drains the backend and takes it out. The result says how many connections were cut.
   async remove(
     backend: string,
-    { timeout, wait = true, signal }: Draining = {},
+    { timeout, wait = true, signal, unless }: Draining = {},
   ): Promise<DrainResult> {
     const { controller, overrides } = this.#core;
     const record = this.#record(backend);
     const timeoutMs = timeout === undefined ? undefined : timeoutFrom(timeout);
     const { id } = record.backend;
     await controller.intend(() => {
+      unless?.();
       if (!this.#core.isWanted(this.name, id)) {
         throw new SluiceError('ERR_SLUICE_NO_BACKEND', { pool: this.name, backend: id });
       }
@@ -83,11 +89,12 @@ export class Pool {
   async update(
     backend: string,
     { weight }: { readonly weight: number },
-    { signal }: Waiting = {},
+    { signal, unless }: Changing = {},
   ): Promise<void> {
     const record = this.#record(backend);
     const value = weightFrom(weight);
     await this.#core.controller.changeLive((live) => {
+      unless?.();
       this.#core.overrides.setWeight(this.name, record.backend.id, value);
       live.weight(record, value);
     }, signal);
@@ -98,13 +105,14 @@ export class Pool {
   // the time was over. Ended by a signal, it still takes no new work, and nothing is cut.
   async drain(
     backend: string,
-    { timeout, wait = true, signal }: Draining = {},
+    { timeout, wait = true, signal, unless }: Draining = {},
   ): Promise<DrainResult> {
     const { controller, overrides } = this.#core;
     const record = this.#record(backend);
     const timeoutMs =
       timeout === undefined ? this.#settings().drainTimeoutMs : timeoutFrom(timeout);
     const { live } = await controller.changeLive((words) => {
+      unless?.();
       overrides.setDrained(this.name, record.backend.id, true);
       words.admin(record, 'drain');
     }, signal);
@@ -121,11 +129,12 @@ export class Pool {
   }
 
   // Takes new work again; ends a drain that goes on.
-  async undrain(backend: string, { signal }: Waiting = {}): Promise<void> {
+  async undrain(backend: string, { signal, unless }: Changing = {}): Promise<void> {
     const { controller, overrides } = this.#core;
     const record = this.#record(backend);
-    controller.drains.cancel(record, 'the backend was undrained');
     await controller.changeLive((words) => {
+      unless?.();
+      controller.drains.cancel(record, 'the backend was undrained');
       overrides.setDrained(this.name, record.backend.id, false);
       words.admin(record, 'up');
     }, signal);

@@ -85,7 +85,7 @@ export function latency(histogram: Histogram): Latency {
 
 type ByClass = Readonly<Record<`requests${1 | 2 | 3 | 4 | 5}xxTotal`, number>>;
 
-const classCounts = (totals: ByClass): ClassCounts => ({
+export const classCounts = (totals: ByClass): ClassCounts => ({
   '1xx': totals.requests1xxTotal,
   '2xx': totals.requests2xxTotal,
   '3xx': totals.requests3xxTotal,

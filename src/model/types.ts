@@ -60,6 +60,8 @@ export interface Settings {
   readonly dns: DnsSettings;
   // undefined: no container engine is watched.
   readonly docker: DockerSettings | undefined;
+  // Of which a request of the admin API needs one, when there are any.
+  readonly adminTokens: readonly string[];
   // Where changes made at run time are kept; undefined: in memory alone.
   readonly stateFile: string | undefined;
   // undefined: requests are not logged.
@@ -248,6 +250,7 @@ export const emptyModel: Model = {
     adminListen: undefined,
     dns: { servers: [], refreshMs: 30_000 },
     docker: undefined,
+    adminTokens: [],
     stateFile: undefined,
     accessLog: undefined,
   },

@@ -23,7 +23,8 @@ const scene = useScene();
 beforeAll(() => buildOnce());
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const documents = ['README.md', ...pages.map((name) => `docs/${name}`)];
 
 // An example as it is, but on ports that are free now.
 async function onFreePorts(path: string): Promise<string> {
@@ -71,6 +72,7 @@ describe('the examples', () => {
       'http.yaml',
       'library.ts',
       'sluice.config.ts',
+      'sluice.service',
       'sluice.yaml',
     ]);
   });

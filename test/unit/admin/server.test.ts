@@ -5,22 +5,16 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openDialects } from '../../../src/admin/dialects.ts';
 import { AdminServer } from '../../../src/admin/server.ts';
 import { ipAddress } from '../../../src/config/address.ts';
 import { SluiceError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/log.ts';
 import type { HealthReport } from '../../../src/metrics/health.ts';
 import type { StatedAddress } from '../../../src/model/types.ts';
+import { fakeSource, healthy } from '../../fixtures/fake-admin.ts';
 
-const report: HealthReport = {
-  status: 'healthy',
-  reasons: [],
-  version: '1.2.3',
-  generation: 4,
-  uptimeSeconds: 5,
-  timestamp: '2026-01-01T00:00:00.000Z',
-  workers: [],
-};
+const report = healthy;
 const lines: string[] = [];
 const log = createLogger({ write: (line) => void lines.push(line), format: 'json' });
 
@@ -37,8 +31,13 @@ interface Given {
 async function started({ listen, health = () => report }: Given = {}): Promise<AdminServer> {
   const address = listen ?? ipAddress('127.0.0.1', 0);
   if (address === undefined) throw new Error('no address');
-  const source = { health, metrics: () => 'up 1\n' };
-  const server = await AdminServer.start({ listen: address, source, log });
+  const source = fakeSource({ health, metrics: () => 'up 1\n' });
+  const server = await AdminServer.start({
+    listen: address,
+    source,
+    dialects: await openDialects(source),
+    log,
+  });
   servers.push(server);
   return server;
 }

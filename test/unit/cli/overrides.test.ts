@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../src/cli/failure.ts';
-import { adminDefault, withOverrides } from '../../../src/cli/overrides.ts';
+import { withOverrides } from '../../../src/cli/overrides.ts';
 import type { Config } from '../../../src/config/schema.ts';
+import { adminDefault } from '../../../src/config/schema-admin.ts';
 
 const config: Config = {
   workers: 4,

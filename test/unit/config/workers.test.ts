@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   automaticWorkers,
+  cgroupMemory,
   cgroupQuota,
   defaultMaxConnections,
   openFilesLimit,
@@ -39,6 +40,31 @@ describe('cgroupQuota', () => {
       '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',
     });
     expect(cgroupQuota(v1)).toBeUndefined();
+  });
+});
+
+describe('cgroupMemory', () => {
+  it('is the tightest limit of either version', () => {
+    const v2 = files({
+      '/proc/self/cgroup': '0::/a/b\n',
+      '/sys/fs/cgroup/a/b/memory.max': 'max\n',
+      '/sys/fs/cgroup/a/memory.max': '1073741824\n',
+    });
+    expect(cgroupMemory(v2)).toBe(2 ** 30);
+    const v1 = files({
+      '/proc/self/cgroup': '3:memory:/docker/abc\n4:cpu:/\n',
+      '/sys/fs/cgroup/memory/memory.limit_in_bytes': '268435456\n',
+    });
+    expect(cgroupMemory(v1)).toBe(2 ** 28);
+  });
+
+  it('is none without a limit', () => {
+    expect(cgroupMemory(files({}))).toBeUndefined();
+    const unlimited = files({
+      '/proc/self/cgroup': '3:memory:/\n',
+      '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
+    });
+    expect(cgroupMemory(unlimited)).toBeUndefined();
   });
 });
 

@@ -53,6 +53,16 @@ describe('native rooms', () => {
 });
 
 describe('folders of src', () => {
+  it('lets the page know the types of the API, and nothing else of the server', () => {
+    const text =
+      "import type { P } from '../../admin/api-types.ts';\nimport { a } from '../b.tsx';\n";
+    expect(checkSource('src/dashboard/views/a.tsx', text)).toEqual([]);
+    const other = "import { problem } from '../admin/problem.ts';\n";
+    expect(checkSource('src/dashboard/app.tsx', other)).toEqual([
+      'src/dashboard/app.tsx:1: src/dashboard may not import admin/problem',
+    ]);
+  });
+
   it('lets a folder import itself, what the table allows, and packages', () => {
     const text = [
       "import { z } from 'zod';",

@@ -124,6 +124,7 @@ ${repeat(90)}}
   it('is not led astray by braces in text', () => {
     expect(blank("a('}') /* { */ `${b('`{')}{` // {", 'ts').trim()).toBe('a(   )');
     expect(blank('x = /[/{]+/.test(y) / 2;', 'ts')).toBe('x =        .test(y) / 2;');
+    expect(blank('<p a={b} /></p>{c}</p>', 'ts')).toBe('<p a={b} /></p>{c}</p>');
     expect(blank("R\"(})\" 1'000 '{'", 'cpp')).toBe("       1'000    ");
   });
 });
