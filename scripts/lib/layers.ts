@@ -48,7 +48,7 @@ export const sourceFolders: Readonly<Record<string, readonly string[]>> = {
 };
 
 // These connect the parts, so they see all of them but the browser's code.
-const wiring = ['index', 'main', 'cli'];
+const wiring = ['index', 'balancer', 'start', 'main', 'cli'];
 
 // Headers that belong to one room.
 const ownedHeaders: readonly (readonly [RegExp, string])[] = [
