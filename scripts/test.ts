@@ -36,7 +36,7 @@ async function vitest(): Promise<Counts> {
   rmSync(report, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const { status } = await runShown(tool('vitest'), ['run', ...reporters], {
-    timeoutMs: 900_000,
+    timeoutMs: 2_400_000,
     env: { NO_COLOR: '1' },
   });
   return existsSync(report) ? countVitest(readFileSync(report, 'utf8'), status) : one(false);
