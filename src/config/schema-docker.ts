@@ -6,7 +6,7 @@ import { placeExpected, placeOf } from './place.ts';
 import { count } from './schema-parts.ts';
 
 const place = z
-  .union([z.string(), z.int()], { error: `expected ${placeExpected}` })
+  .union([z.string(), z.int().min(0).max(65_535)], { error: `expected ${placeExpected}` })
   .refine((text) => 'on' in placeOf(String(text)), { error: `expected ${placeExpected}` });
 
 const path = (what: string) =>
@@ -17,7 +17,8 @@ const path = (what: string) =>
 
 const image = z
   .string({ error: "expected an image like 'nginx:alpine'" })
-  .regex(/^[a-z0-9][\w.:/@-]*$/i, { error: "expected an image like 'nginx:alpine'" });
+  .regex(/^[a-z0-9][\w.:/@-]*$/i, { error: "expected an image like 'nginx:alpine'" })
+  .describe('By its name, with a tag or for all of them.');
 
 const docker = z.strictObject(
   {
@@ -30,7 +31,8 @@ const docker = z.strictObject(
       .optional(),
     exposedByDefault: z
       .boolean({ error: 'expected true or false' })
-      .describe('Containers without sluice.enable are balanced too. Default false.')
+      .describe('Containers without sluice.enable are balanced too.')
+      .meta({ default: false })
       .optional(),
     network: z
       .string({ error: 'expected the name of a network' })
@@ -38,13 +40,14 @@ const docker = z.strictObject(
       .describe('By which containers in several networks are reached.')
       .optional(),
     listen: place
-      .describe('Where containers without sluice.listen are reached. Default :80.')
+      .describe('Where containers without sluice.listen are reached.')
+      .meta({ default: ':80' })
       .optional(),
     images: z
       .array(
         z.strictObject({
           image,
-          listen: place,
+          listen: place.describe('A port, or host:port, to be opened for them.'),
           port: count("The containers' port.", 1, 65_535),
         }),
         { error: "expected a list like [{ image: 'nginx:alpine', listen: 80, port: 80 }]" },
@@ -57,16 +60,19 @@ const docker = z.strictObject(
         cert: path('With the key: who this client is.').optional(),
         key: path('Of the certificate.').optional(),
       })
+      .describe('Of an engine at tcp://, in place of DOCKER_TLS_VERIFY and DOCKER_CERT_PATH.')
       .optional(),
   },
   { error: 'expected { endpoint, … }; {} for what is usual' },
 );
 
-export const providers = z.strictObject({
-  docker: docker
-    .describe('Watches the containers of a Docker engine; {}: with what is usual.')
-    .optional(),
-});
+export const providers = z
+  .strictObject({
+    docker: docker
+      .describe('Watches the containers of a Docker engine; {}: with what is usual.')
+      .optional(),
+  })
+  .describe('Where containers and their like are found.');
 
 export type ProvidersConfig = z.input<typeof providers>;
 

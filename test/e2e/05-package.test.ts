@@ -16,8 +16,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { engines, root } from '../fixtures/scene.ts';
 
 const minutes = (count: number): number => count * 60_000;
-const maxPackedBytes = 1_000_000;
-const maxUnpackedBytes = 4_000_000;
+const maxPackedBytes = 1_500_000;
+const maxUnpackedBytes = 5_000_000;
 
 interface Packed {
   readonly filename: string;
