@@ -7,7 +7,7 @@ import type { Plugin } from 'vite';
 import { inRoot, root } from './project.ts';
 
 // What every start needs. Other packages are loaded from where npm puts them, when they are used.
-const bundled = ['commander', 'leven', 'yaml', 'zod'];
+const bundled = ['commander', 'js-yaml', 'leven', 'zod'];
 
 // All files of the bundle lie in dist/ itself. A module that asks where it is gets the answer that
 // it has when it stands by itself: from there it looks for other files.
