@@ -2,7 +2,7 @@
 // clangd. npm runs it as `prepare`, which happens in a checkout only; installing the packed package
 // builds nothing. What is up to date is left alone; `--force` rebuilds.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import {
   nodePrefix,
   requireToolchain,
 } from './lib/addon-build.ts';
+import { bundleCommand } from './lib/bundle-command.ts';
 import { writeCompileCommands } from './lib/compile-commands.ts';
 import { compareGypSources } from './lib/gyp-sources.ts';
 import { fingerprint, inRoot, listFiles, readText, root } from './lib/project.ts';
@@ -77,20 +78,24 @@ async function buildAddon(): Promise<void> {
 async function buildDist(): Promise<void> {
   const sources = listFiles('src', ['.ts']).filter((path) => !path.startsWith('src/dashboard/'));
   if (sources.length === 0) return;
-  const results = sources.map((path) => path.replace(/^src\/(.*)\.ts$/, 'dist/$1.js'));
+  const results = sources
+    .filter((path) => !path.startsWith('src/cli/'))
+    .map((path) => path.replace(/^src\/(.*)\.ts$/, 'dist/$1.js'));
   const inputs = [
     'src',
     'tsconfig.json',
     'tsconfig.build.json',
     'package.json',
+    'package-lock.json',
     'scripts/build.ts',
+    'scripts/lib/bundle-command.ts',
   ];
   const key = fingerprint([...inputs, 'node_modules/typescript/package.json']);
   await step('dist', key, results, async () => {
     rmSync(inRoot('dist'), { recursive: true, force: true });
     run(tool('tsc'), ['-p', 'tsconfig.build.json']);
-    if (existsSync(inRoot('dist/main.js'))) chmodSync(inRoot('dist/main.js'), 0o755);
     await writeConfigSchema();
+    await bundleCommand();
   });
 }
 

@@ -15,7 +15,8 @@ export interface Logger {
 }
 
 export interface LogOptions {
-  readonly level?: LogLevel;
+  // A function is asked at each record: for a level that is not known yet.
+  readonly level?: LogLevel | (() => LogLevel | undefined);
   // Text when stderr is a terminal, JSON otherwise, unless stated.
   readonly format?: LogFormat;
   readonly write?: (line: string) => void;
@@ -53,13 +54,15 @@ export function createLogger(options: LogOptions = {}): Logger {
   const write = options.write ?? ((line) => void process.stderr.write(`${line}\n`));
   const now = options.now ?? Date.now;
   const text = options.format === 'text' || (!options.format && process.stderr.isTTY === true);
-  const threshold = logLevels.indexOf(options.level ?? 'info');
+  const { level: stated } = options;
+  const threshold = (): number =>
+    logLevels.indexOf((typeof stated === 'function' ? stated() : stated) ?? 'info');
 
   const make = (bound: LogFields): Logger => {
     const at =
       (level: Exclude<LogLevel, 'silent'>) =>
       (message: string, fields: LogFields = {}): void => {
-        if (logLevels.indexOf(level) < threshold) return;
+        if (logLevels.indexOf(level) < threshold()) return;
         const time = new Date(now()).toISOString();
         const all = { ...bound, ...fields };
         write(text ? asText(level, message, all, time) : asJson(level, message, all, time));

@@ -1,6 +1,5 @@
-// A configuration file, checked as a whole before anything is started from it: its syntax, its
+// A configuration file, checked as a whole as a start would: its syntax, its
 // shape, that its host names resolve, and that its parts fit together.
-import type { Config } from '../config/schema.ts';
 import { build } from '../model/build.ts';
 import type { Model } from '../model/types.ts';
 import { FileProvider } from '../providers/file.ts';
@@ -8,11 +7,8 @@ import { merge } from '../providers/merge.ts';
 import { Names } from '../providers/names.ts';
 
 // Throws ERR_SLUICE_CONFIG_FILE, or ERR_SLUICE_CONFIG with every problem and its place.
-export async function checkConfigFile(
-  path: string,
-  adjust: (config: Config) => Config = (config) => config,
-): Promise<Model> {
-  const file = new FileProvider(path, { adjust, lookup: new Names().lookup });
+export async function checkConfigFile(path: string): Promise<Model> {
+  const file = new FileProvider(path, { lookup: new Names().lookup });
   const desired = await file.load();
   try {
     return build(merge([desired]).model);

@@ -7,7 +7,7 @@ import {
   type DialectOptions,
   type LoadBalancer,
 } from '../index.ts';
-import { createLogger, type LogFormat, type Logger, type LogLevel } from '../log.ts';
+import { createLogger, type LogFormat, type Logger, type LogOptions } from '../log.ts';
 import { CommandError } from './failure.ts';
 import { removePidfile, writePidfile } from './pidfile.ts';
 import { serviceManager } from './service-manager.ts';
@@ -66,7 +66,7 @@ async function writeOrClose(pidfile: string, lb: LoadBalancer): Promise<void> {
 
 export interface Serving {
   readonly source: Config | ConfigFile;
-  readonly logLevel: LogLevel | undefined;
+  readonly logLevel: LogOptions['level'];
   readonly logFormat?: LogFormat | undefined;
   // Holds the process id while it serves.
   readonly pidfile?: string | undefined;

@@ -1,20 +1,20 @@
 // A configuration file in YAML, and with it JSON: its values, and where each of them stands.
 import { readFile } from 'node:fs/promises';
-import {
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  visit,
-  type Document as YamlDocument,
-} from 'yaml';
+import { createRequire } from 'node:module';
+import type { Node, Pair, Document as YamlDocument } from 'yaml';
 import { type Issue, reasonOf, SluiceError } from '../errors.ts';
 import { type Key, pathText } from './paths.ts';
+import { plainYaml } from './plain-yaml.ts';
 import { type Environment, hasVariables, substitute, typed } from './variables.ts';
+
+type Yaml = typeof import('yaml');
+
+// Loaded when it is needed first: most files are read without it.
+let loaded: Yaml | undefined;
+function yaml(): Yaml {
+  loaded ??= createRequire(import.meta.url)('yaml') as Yaml;
+  return loaded;
+}
 
 // Both counted from 1; a column is one of UTF-16 code units.
 export interface Position {
@@ -42,12 +42,14 @@ const startOf = (node: unknown): number | undefined =>
   (node as { range?: readonly number[] | null } | null | undefined)?.range?.[0];
 
 function pairOf(node: unknown, key: Key): Pair | undefined {
-  return isMap(node) ? node.items.find((item) => nameOf(item.key) === String(key)) : undefined;
+  return yaml().isMap(node)
+    ? node.items.find((item) => nameOf(item.key) === String(key))
+    : undefined;
 }
 
 // The node that stands for the value: an alias counts as what it names.
 function resolved(node: unknown, document: YamlDocument): unknown {
-  return isAlias(node) ? node.resolve(document) : node;
+  return yaml().isAlias(node) ? node.resolve(document) : node;
 }
 
 function offsetOf(document: YamlDocument, path: readonly Key[], part: 'key' | 'value') {
@@ -56,7 +58,7 @@ function offsetOf(document: YamlDocument, path: readonly Key[], part: 'key' | 'v
   for (const [index, key] of path.entries()) {
     const parent = resolved(node, document);
     const pair = pairOf(parent, key);
-    node = isSeq(parent) ? parent.items[Number(key)] : pair?.value;
+    node = yaml().isSeq(parent) ? parent.items[Number(key)] : pair?.value;
     const isKey = pair !== undefined && part === 'key' && index === path.length - 1;
     const own = isKey ? startOf(pair.key) : (startOf(node) ?? startOf(pair?.key));
     if (own === undefined) return offset;
@@ -68,7 +70,7 @@ function offsetOf(document: YamlDocument, path: readonly Key[], part: 'key' | 'v
 // Puts in the values of variables; returns what is wrong with them, with the offset in `text`.
 function fillIn(document: YamlDocument, text: string, env: Environment): [number, Issue][] {
   const problems: [number, Issue][] = [];
-  visit(document, {
+  yaml().visit(document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string' || !hasVariables(node.value)) return;
       const { text: value, whole, missing } = substitute(node.value, env);
@@ -90,8 +92,8 @@ function keysOf(ancestors: readonly unknown[], node: Node): Key[] {
   const chain = [...ancestors, node];
   return chain.flatMap((parent, index): Key[] => {
     const child = chain[index + 1];
-    if (isSeq(parent)) return [parent.items.indexOf(child)];
-    const isPair = child === undefined || isScalar(parent) || isMap(parent);
+    if (yaml().isSeq(parent)) return [parent.items.indexOf(child)];
+    const isPair = child === undefined || yaml().isScalar(parent) || yaml().isMap(parent);
     if (isPair || !('key' in (parent as object))) return [];
     return [nameOf((parent as Pair).key)];
   });
@@ -99,7 +101,19 @@ function keysOf(ancestors: readonly unknown[], node: Node): Key[] {
 
 // What a text says. `path` names it in errors. Throws ERR_SLUICE_CONFIG_FILE.
 export function parseText(text: string, path: string, env: Environment = process.env): Document {
-  const lines = new LineCounter();
+  const plain = plainYaml(text);
+  if (plain === undefined) return parseExactly(text, path, env);
+  let exact: Document | undefined;
+  const locate: Locate = (keys, part) => {
+    exact ??= parseExactly(text, path, env);
+    return exact.locate(keys, part);
+  };
+  return { input: plain.value ?? null, locate };
+}
+
+// The same with places, variables, and everything that is wrong; takes five times as long.
+function parseExactly(text: string, path: string, env: Environment): Document {
+  const lines = new (yaml().LineCounter)();
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -118,7 +132,7 @@ export function parseText(text: string, path: string, env: Environment = process
   let input: unknown;
   let problems: [number, Issue][] = [];
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    document = yaml().parseDocument(text, { lineCounter: lines, prettyErrors: false });
     problems = [...document.errors, ...document.warnings].map(({ pos, message }) =>
       broken(pos[0], message),
     );
