@@ -187,18 +187,33 @@ export class Names {
   }
 }
 
+type Backends = Pool['backends'];
+type Named = readonly (readonly [host: string, address: string])[];
+
+// Of maps that stay the same from one model to the next.
+const namedIn = new WeakMap<Backends, Named>();
+
+function namedOf(backends: Backends): Named {
+  const known = namedIn.get(backends);
+  if (known !== undefined) return known;
+  const named: [string, string][] = [];
+  for (const { id, address } of backends.values()) {
+    // Most backends are stated by their address: there is nothing to take apart then.
+    if (address.kind !== 'ip' || id === address.text) continue;
+    const stated = nameOf(id);
+    // `[::1]:80` without port and brackets.
+    const literal = address.text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+    if (stated !== undefined) named.push([stated.host, literal]);
+  }
+  namedIn.set(backends, named);
+  return named;
+}
+
 // The names that backends were stated by, each with an address in use.
 export function hostsOf(pools: Iterable<Pool>): Map<string, string> {
   const hosts = new Map<string, string>();
   for (const { backends } of pools) {
-    for (const { id, address } of backends.values()) {
-      // Most backends are stated by their address: there is nothing to take apart then.
-      if (address.kind !== 'ip' || id === address.text) continue;
-      const stated = nameOf(id);
-      // `[::1]:80` without port and brackets.
-      const literal = address.text.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-      if (stated !== undefined) hosts.set(stated.host, literal);
-    }
+    for (const [host, address] of namedOf(backends)) hosts.set(host, address);
   }
   return hosts;
 }

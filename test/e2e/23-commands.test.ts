@@ -124,7 +124,7 @@ describe('a running balancer', () => {
     const [a, b] = await startOrigins(scene, ['a', 'b'], nameOnly);
     const config = simpleConfig('epoll', [a?.address ?? '']);
     const file = writeConfig(scene, config);
-    const program = startRun(scene, file);
+    const program = startRun(scene, file, { args: ['--no-watch'] });
     const served = await serving(scene, program, 'epoll');
     expect(await ask(served, ['diff'])).toEqual({ code: 0, out: '', errors: '' });
     writeFileSync(file, JSON.stringify(simpleConfig('epoll', [b?.address ?? ''])));

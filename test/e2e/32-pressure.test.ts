@@ -117,6 +117,8 @@ forEachEngine((engine) => {
   it('copies bulk when pipes are refused', async () => {
     const served = await serveEchoAndFlood();
     const { pid } = served.program;
+    // What is loaded at the first question needs descriptors as well.
+    await served.metrics();
     // Room for the connection's two sockets and no pipe.
     spawnSync('prlimit', ['--pid', String(pid), `--nofile=${openFiles(pid) + 2}:20000`]);
     const client = await openClient(scene, served.address('flood'));
@@ -136,6 +138,8 @@ forEachEngine((engine) => {
       { ...simpleConfig(engine, [echo.address]), maxConnections: 10_000 },
       { under: ['prlimit', `--nofile=${limit}:${limit}`] },
     );
+    // What is loaded at the first question needs descriptors as well.
+    await served.metrics();
     const works = async (client: Client): Promise<boolean> => {
       client.write('x');
       return Promise.race([
@@ -160,7 +164,7 @@ forEachEngine((engine) => {
     // With none at all to be had, accepting itself fails.
     spawnSync('prlimit', ['--pid', String(served.program.pid), `--nofile=3:${limit}`]);
     await openClients(scene, served.address(), 4);
-    await pause(100);
+    await pause(500);
     spawnSync('prlimit', ['--pid', String(served.program.pid), `--nofile=${limit}:${limit}`]);
     for (const client of more) client.close();
     const again = async (): Promise<boolean> =>
