@@ -1,17 +1,16 @@
 // What the documents and examples say is so: the examples run, the configurations are valid, and
 // the references name everything there is.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import type { HttpListenerConfig } from '../../src/config/schema-listener.ts';
 import { errorCodes, jsonSchema } from '../../src/index.ts';
-import { labelNames, wishOf } from '../../src/providers/docker-labels.ts';
+import { labelNames } from '../../src/providers/docker-labels.ts';
 import { simpleConfig, startBalancer, type WholeConfig } from '../fixtures/balancers.ts';
 import { exchange, type Target } from '../fixtures/clients.ts';
-import { container, rules } from '../fixtures/containers.ts';
 import { askOnce } from '../fixtures/http-clients.ts';
 import { message, type Serve, startHttpOrigin } from '../fixtures/http-origins.ts';
 import { freePorts } from '../fixtures/load-programs.ts';
@@ -24,7 +23,8 @@ beforeAll(() => buildOnce());
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-const documents = ['README.md', ...pages.map((name) => `docs/${name}`)];
+const own = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md'];
+const documents = [...own, ...pages.map((name) => `docs/${name}`)];
 
 // An example as it is, but on ports that are free now.
 async function onFreePorts(path: string): Promise<string> {
@@ -65,19 +65,23 @@ const portOf = (address: string): number => Number(address.split(':')[1]);
 const examples = readdirSync(join(root, 'examples'));
 
 describe('the examples', () => {
-  it('are all run here', () => {
+  it('are all run, here or in 78-image', () => {
     expect(examples.sort()).toEqual([
+      'compose-domains.yaml',
       'compose.yaml',
       'http.ts',
       'http.yaml',
       'library.ts',
+      'seccomp-io_uring.json',
       'sluice.config.ts',
       'sluice.service',
       'sluice.yaml',
     ]);
   });
 
-  const configurations = examples.filter((name) => /(?<!compose)\.yaml$|\.config\.ts$/.test(name));
+  const configurations = examples.filter((name) =>
+    /^(?!compose).*\.yaml$|\.config\.ts$/.test(name),
+  );
   it.each(configurations)('%s is valid as it is', (name) => {
     expect(sluice(['validate', '-c', `examples/${name}`]).status).toBe(0);
   });
@@ -169,32 +173,13 @@ describe('the examples', () => {
   });
 });
 
-describe('compose.yaml', () => {
-  const { services, configs } = parse(read('examples/compose.yaml')) as {
-    services: Record<string, { labels?: Record<string, string> }>;
-    configs: { sluice: { content: string } };
-  };
-
-  it('has a valid configuration and labels without mistakes', () => {
-    expect(parseConfig(parse(configs.sluice.content), 'x').settings?.docker).toBeDefined();
-    const labelled = Object.values(services).flatMap(({ labels }) =>
-      labels === undefined ? [] : [labels],
-    );
-    const wishes = labelled.map((labels) => wishOf(container(labels), rules));
-    expect(wishes).toMatchObject([
-      { kind: 'intents', intents: [{ place: { text: ':80' }, hosts: ['www.example.com'] }] },
-      { kind: 'intents', intents: [{ place: { text: ':8080' }, port: 80 }] },
-    ]);
-  });
-});
-
 describe('docs/docker.md', () => {
   it('names every label, and no other', () => {
     const named = read('docs/docker.md').match(/\b(?:sluice|lb)\.[a-z_]+(?:\.[a-z]+)?\b/g) ?? [];
-    const own = [...new Set(named)].filter(
+    const labels = [...new Set(named)].filter(
       (label) => !/^sluice\.yaml$|^lb\.(docker|overrides)/.test(label),
     );
-    expect(own.sort()).toEqual([...labelNames].sort());
+    expect(labels.sort()).toEqual([...labelNames].sort());
   });
 });
 
@@ -208,6 +193,28 @@ describe('the documents', () => {
   it.each(documents)('%s links to files that are there', (path) => {
     for (const [, target = ''] of read(path).matchAll(/\]\((?!http)([^)#]+)\)/g)) {
       expect(() => readdirOrFile(join(root, path, '..', target)), target).not.toThrow();
+    }
+  });
+
+  it.each(documents)('%s names files that are there', (path) => {
+    for (const [, named = ''] of read(path).matchAll(
+      /`((?:test|src|scripts|native|bench|examples|docs)\/[\w./-]+\.[a-z]+)`/g,
+    )) {
+      expect(existsSync(join(root, named)), named).toBe(true);
+    }
+  });
+
+  it('README.md names a test for whatever works, and none for what does not', () => {
+    const [, table = ''] =
+      /## What five earlier systems promised\n([\s\S]*?)\n## /.exec(read('README.md')) ?? [];
+    const rows = [...table.matchAll(/^\| (.+) \| (works|not yet) \| ?(.*) ?\|$/gm)];
+    expect(rows.length).toBeGreaterThan(30);
+    for (const [, promised, state, shown = ''] of rows) {
+      const files = [...shown.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+      expect(files.length > 0, promised).toBe(state === 'works');
+      for (const name of files) {
+        expect(existsSync(join(root, `test/e2e/${name}.test.ts`)), name).toBe(true);
+      }
     }
   });
 
