@@ -123,7 +123,7 @@ async function takeBack({ tell, lb }: Api): Promise<void> {
   await tell('DELETE /api/v1/pools/{pool}', { pool: 'other' });
   expect(await answeredBy(target)).toBe('a');
   await tell('POST /api/v1/config/reload');
-  const image = { image: 'nginx', listen: '8081', port: 80 };
+  const image = { image: 'nginx', listen: ':8081', port: 80 };
   await tell('PUT /api/v1/images', {}, { body: image });
   expect((await tell('GET /api/v1/images')).body).toEqual([image]);
   await tell('DELETE /api/v1/images/{listen}', { listen: '8081' });
