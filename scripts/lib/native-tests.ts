@@ -27,9 +27,9 @@ const simulators: readonly Simulator[] = ['io_sim', 'proxy_sim', 'http_sim'];
 
 // More seeds where a seed is cheap.
 const seeds = {
-  io_sim: { plain: 4000, asan: 300 },
-  proxy_sim: { plain: 4000, asan: 300 },
-  http_sim: { plain: 3000, asan: 500 },
+  io_sim: { plain: 2500, asan: 300 },
+  proxy_sim: { plain: 2500, asan: 300 },
+  http_sim: { plain: 2000, asan: 500 },
 } as const;
 const fuzzSeeds = { plain: 8000, asan: 2000 } as const;
 const brokenSeeds = 300;
