@@ -114,7 +114,7 @@ forEachEngine((engine) => {
     const idle = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
     for (const client of idle) expect((await client.ask(get())).status).toBe(200);
     const waiting = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
-    for (const client of waiting) await client.send(get('/delay/700'), get('/never'));
+    for (const client of waiting) await client.send(get('/delay/2500'), get('/never'));
     const sending = await Promise.all(Array.from({ length: 8 }, () => openHttp(scene, target)));
     const head = 'POST /delay/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n';
     for (const client of sending) await client.send(`${head}12345`);
@@ -123,6 +123,7 @@ forEachEngine((engine) => {
     await served.prove(engine);
     await pause(150);
     served.program.child.kill('SIGTERM');
+    await served.program.record('draining');
     await pause(200);
     for (const client of sending) await client.send('67890');
     for (const client of begun) await client.send('st: a.example\r\n\r\n');
