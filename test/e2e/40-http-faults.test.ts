@@ -101,7 +101,7 @@ forEachEngine((engine) => {
     for (const reset of [false, true]) {
       const { http } = await start(async (call) => {
         call.socket.write(broken[name] ?? '');
-        await pause(30);
+        await pause(100);
         if (reset) call.reset();
         else call.close();
       });
@@ -125,7 +125,7 @@ forEachEngine((engine) => {
   it('cuts the client off when an answer until close ends in a reset', async () => {
     const { http } = await start(async (call) => {
       await call.send(`${ok}\r\nhello`);
-      await pause(30);
+      await pause(100);
       call.reset();
     });
     const client = await openHttp(scene, http.target);
