@@ -20,7 +20,7 @@ const smallSeconds = 0.25;
 const allNames: readonly (RowName | MicroName)[] = [...rowNames, ...microNames];
 
 const usage = `npm run bench -- [options]
-  --small                one short round of everything, under a minute; its figures say nothing
+  --small                one short round of everything, about a minute; its figures say nothing
   --rows NAME,...        ${allNames.join(', ')}
   --contenders NAME,...  ${contenderNames.join(', ')}
   --rounds N             rounds per row (5; latencies 7)

@@ -48,7 +48,7 @@ async function bench(): Promise<Counts> {
   const args = ['bench/compare.ts', '--small'];
   const start = performance.now();
   const { status } = await runShown(tool('tsx'), args, { timeoutMs: 300_000 });
-  const { line, counts } = withinTime('bench small', performance.now() - start, 60_000);
+  const { line, counts } = withinTime('bench small', performance.now() - start, 120_000);
   console.log(line);
   return sum([one(status === 0), counts]);
 }
