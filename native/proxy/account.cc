@@ -66,7 +66,7 @@ void Exchanges::count_routed(Exchange& x) {
 void Exchanges::count_responded(Exchange& x) {
   auto& pool = pool_words(x);
   const uint64_t since = x.request_sent ? x.sent_ns : engine_.now_ns();
-  x.first_byte_us = static_cast<uint32_t>((engine_.now_ns() - x.began_ns) / 1000);
+  if (x.logged) x.first_byte_us = static_cast<uint32_t>((engine_.now_ns() - x.began_ns) / 1000);
   shm::record(pool.response_time, pool.response_time_sum, (engine_.now_ns() - since) / 1000);
 }
 
